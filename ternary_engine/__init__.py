@@ -1,5 +1,64 @@
-"""Ternary and binary neural networks on simulated 2T2R resistive-RAM arrays."""
+"""Ternary and binary neural networks on simulated 2T2R resistive-RAM arrays.
+
+Examples:
+    >>> import ternary_engine as te
+    >>> net = te.convert(te.zoo.path(te.zoo.names()[0]))
+    >>> net.layers[0].placement
+    'crossbar'
+"""
 
 from __future__ import annotations
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ternary_engine import zoo
+    from ternary_engine.codes import Codes
+    from ternary_engine.converters import convert
+    from ternary_engine.exceptions import ConversionError, FormatError, TernaryEngineError
+    from ternary_engine.layer import Layer
+    from ternary_engine.network import Network
+    from ternary_engine.storage import load
+
 __version__ = "0.1.0"
+
+__all__ = [
+    "Codes",
+    "ConversionError",
+    "FormatError",
+    "Layer",
+    "Network",
+    "TernaryEngineError",
+    "__version__",
+    "convert",
+    "load",
+    "zoo",
+]
+
+# Numba and ONNX take most of a second to import; each name is fetched on first use, so that
+# `ternary-engine --help` and a script that only needs an exception stay quick.
+_HOMES = {
+    "Codes": "ternary_engine.codes",
+    "ConversionError": "ternary_engine.exceptions",
+    "FormatError": "ternary_engine.exceptions",
+    "Layer": "ternary_engine.layer",
+    "Network": "ternary_engine.network",
+    "TernaryEngineError": "ternary_engine.exceptions",
+    "convert": "ternary_engine.converters",
+    "load": "ternary_engine.storage",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "zoo":
+        return importlib.import_module("ternary_engine.zoo")
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,199 @@
+"""``ternary-engine demo``: everything once, on the networks that ship."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ternary_engine.cli import screen, sensing
+from ternary_engine.cli.bench import comparison_table
+from ternary_engine.cli.options import AsJson
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from ternary_engine.benchmark import Comparison
+    from ternary_engine.network import Network
+
+__all__ = ["demo"]
+
+RATES = (1e-4, 1e-3, 1e-2, 1e-1)
+BENCH_SECONDS = 0.5
+
+NEXT_STEPS = """\
+[bold]Next, with a network of your own[/]
+  ternary-engine convert model.onnx -o net.tern     import it
+  ternary-engine inspect net.tern                   see what landed where, and why
+  ternary-engine run net.tern data.npz              accuracy and speed (x and y in the .npz)
+  ternary-engine COMMAND --help                     options, units, examples"""
+
+ERROR_STEP = """
+  ternary-engine run net.tern data.npz --ber 1e-3 --per read --seed 7"""
+
+
+def demo(
+    seed: Annotated[
+        int,
+        typer.Option(metavar="N", min=0, help="Seed of the error draws: same seed, same table."),
+    ] = 7,
+    threads: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Threads for either engine.")
+    ] = 1,
+    json: AsJson = False,
+) -> None:
+    """Convert, inspect and run the networks that ship, in about a minute.
+
+    Shows accuracy and agreement with ONNX Runtime, accuracy under sense errors
+    at bit error rates from 1e-4 to 1e-1, and speed beside ONNX Runtime.
+
+    Examples:
+      $ ternary-engine demo
+      $ ternary-engine demo --json > demo.json
+    """
+    from ternary_engine import benchmark, zoo
+
+    started = time.perf_counter()
+    with_errors = sensing.available()
+    nets: dict[str, Network] = {}
+    results: list[dict[str, Any]] = []
+    comparisons: list[Comparison] = []
+    for name in zoo.names():
+        screen.narrate(f"[dim]{name}: converting, running, timing[/]")
+        nets[name], result = _convert(name)
+        result |= _check(name, nets[name], threads)
+        if with_errors:
+            result["accuracy_by_ber"] = _under_errors(name, nets[name], seed, threads)
+        comparisons.append(_speed(name, nets[name], threads))
+        results.append(result | {"speed": comparisons[-1].as_dict()})
+    if json:
+        screen.emit_json({"machine": benchmark.machine(), "seed": seed, "networks": results})
+        return
+    _show(nets, results, comparisons, seed)
+    _close(time.perf_counter() - started, with_errors=with_errors)
+
+
+def _convert(name: str) -> tuple[Network, dict[str, Any]]:
+    from ternary_engine import summary, zoo
+    from ternary_engine.converters import convert
+
+    started = time.perf_counter()
+    with screen.patience(f"converting {name}"):
+        net = convert(zoo.path(name))
+    seconds = time.perf_counter() - started
+    return net, {"network": name, "convert_seconds": seconds, "totals": summary.totals(net)}
+
+
+def _check(name: str, net: Network, threads: int) -> dict[str, Any]:
+    """Compare with the labels and, sample by sample, with ONNX Runtime on the source."""
+    import numpy as np
+
+    from ternary_engine import accuracy, benchmark, zoo
+
+    x, labels = zoo.data(name)
+    with screen.patience(f"running {name} (compiling kernels on the first run)"):
+        ours = net.run(x, threads=threads)
+    theirs = benchmark.onnxruntime_run(zoo.path(name), threads=threads, optimise=False)(x)
+    return {
+        "samples": len(x),
+        "accuracy": accuracy.correct(ours, labels) / len(x),
+        "onnxruntime_accuracy": accuracy.correct(theirs, labels) / len(x),
+        "agreement": accuracy.correct(ours, accuracy.classes(theirs)) / len(x),
+        "largest_difference": float(np.max(np.abs(ours - theirs))),
+    }
+
+
+def _under_errors(name: str, net: Network, seed: int, threads: int) -> dict[str, float]:
+    from ternary_engine import accuracy, zoo
+
+    x, labels = zoo.data(name)
+    found = {}
+    for ber in RATES:
+        errors = sensing.from_options(ber=ber, per="read")
+        with screen.patience(f"running {name} at a bit error rate of {ber:g}"):
+            outputs = net.run(x, errors=errors, seed=seed, threads=threads)
+        found[f"{ber:g}"] = accuracy.correct(outputs, labels) / len(x)
+    return found
+
+
+def _speed(name: str, net: Network, threads: int) -> Comparison:
+    from ternary_engine import benchmark, zoo
+
+    x, _ = zoo.data(name)
+    with screen.patience(f"timing {name}"):
+        return benchmark.against_onnxruntime(
+            net, zoo.path(name), x, name=name, threads=threads, seconds=BENCH_SECONDS
+        )
+
+
+def _show(
+    nets: dict[str, Network],
+    results: list[dict[str, Any]],
+    comparisons: list[Comparison],
+    seed: int,
+) -> None:
+    from ternary_engine import benchmark, summary
+
+    last = list(nets.values())[-1]
+    screen.emit(summary.renderable(last, screen.width()))
+    screen.emit(_accuracy_table(results))
+    if "accuracy_by_ber" in results[0]:
+        screen.emit(_error_table(results, seed))
+    screen.emit(comparison_table(comparisons))
+    screen.emit_pairs([("device", benchmark.device())])
+
+
+def _accuracy_table(results: list[dict[str, Any]]) -> Table:
+    from ternary_engine import text
+
+    return screen.table(
+        (
+            "network",
+            "on crossbar",
+            "pairs",
+            "smaller",
+            "samples",
+            "accuracy",
+            "as ORT",
+            "differs by",
+        ),
+        [
+            (
+                one["network"],
+                f"{one['totals']['crossbar_layers']} of {one['totals']['layers']}",
+                text.count(one["totals"]["device_pairs"]),
+                f"{one['totals']['compression']:.1f}x",
+                text.count(one["samples"]),
+                text.percent(one["accuracy"]),
+                text.percent(one["agreement"]),
+                f"{one['largest_difference']:.1g}",
+            )
+            for one in results
+        ],
+        title="without errors; 'as ORT': same class as ONNX Runtime gives on the source model",
+    )
+
+
+def _error_table(results: list[dict[str, Any]], seed: int) -> Table:
+    from ternary_engine import text
+
+    return screen.table(
+        ("network", "no errors", *(f"{rate:g}" for rate in RATES)),
+        [
+            (
+                one["network"],
+                text.percent(one["accuracy"]),
+                *(text.percent(share) for share in one["accuracy_by_ber"].values()),
+            )
+            for one in results
+        ],
+        title=f"accuracy by bit error rate, every read drawn afresh, seed {seed}",
+    )
+
+
+def _close(seconds: float, *, with_errors: bool) -> None:
+    from ternary_engine import text
+
+    screen.emit("", NEXT_STEPS + (ERROR_STEP if with_errors else ""))
+    screen.narrate(f"[dim]done in {text.duration(seconds)}[/]")
