@@ -25,9 +25,14 @@ def test_replaces_whole_and_leaves_nothing_beside(tmp_path: Path) -> None:
 def test_failure_keeps_the_old_file(tmp_path: Path, error: BaseException) -> None:
     target = tmp_path / "a.tern"
     target.write_text("old")
-    with pytest.raises(type(error)), atomic_write(target) as temporary:
-        temporary.write_text("half")
-        raise error
+
+    def write_half() -> None:
+        with atomic_write(target) as temporary:
+            temporary.write_text("half")
+            raise error
+
+    with pytest.raises(type(error)):
+        write_half()
     assert target.read_text() == "old"
     assert os.listdir(tmp_path) == ["a.tern"]
 

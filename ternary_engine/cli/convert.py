@@ -45,9 +45,7 @@ def convert(
 
     Examples:
       $ ternary-engine convert model.onnx -o net.tern
-      $ ternary-engine convert cnn.onnx -o net.tern --input-bits 8
-      $ ternary-engine convert cnn.onnx -o net.tern --input-bits 8 \\
-            --calibration x.npz
+      $ ternary-engine convert m.onnx -o m.tern --input-bits 8 --calibration x.npz
     """
     from ternary_engine import summary, text
     from ternary_engine.cli import data
