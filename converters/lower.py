@@ -1,0 +1,199 @@
+"""Custom operators to standard ONNX: the registry, opset versions and the list of what is unknown.
+
+A dialect registers one function per operator; it gets the node with its constants at hand and
+returns standard nodes with the same outputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy.typing as npt
+import onnx
+from onnx import helper, shape_inference, version_converter
+
+from ternary_engine.converters.graph import Array, Graph, Node, brief
+from ternary_engine.exceptions import ConversionError
+
+OPSET = 17  # what older models are brought to
+OLDEST = 13  # from here on every operator that the lowering emits exists in its present form
+
+Lowering = Callable[["Context"], None]
+_REGISTRY: dict[tuple[str, str], Lowering] = {}
+
+
+class Context:
+    """What a lowering function works with: a node, its parameters, and a place for new nodes."""
+
+    def __init__(self, graph: Graph, node: Node, rank: int | None) -> None:
+        self.graph = graph
+        self.node = node
+        self.rank = rank
+        self.nodes: list[Node] = []
+
+    def parameter(self, index: int, what: str) -> Array:
+        """A constant input."""
+        name = self.node.inputs[index] if index < len(self.node.inputs) else ""
+        if name not in self.graph.constants:
+            raise ConversionError(
+                f"node {self.node.label}: its {what} must be constant; "
+                + (f"{name!r} is computed at run time" if name else "it is missing")
+            )
+        return self.graph.array(name)
+
+    def text(self, attribute: str, default: str) -> str:
+        """A string attribute."""
+        value = self.node.attributes.get(attribute, default)
+        return value.decode() if isinstance(value, bytes) else str(value)
+
+    def emit(self, op: str, *inputs: str | npt.ArrayLike, **attributes: Any) -> str:
+        """Add a standard node; arrays among the inputs become constants."""
+        base = self.node.outputs[0]
+        names = [i if isinstance(i, str) else self.graph.add_constant(i, base) for i in inputs]
+        output = self.graph.new_name(base)
+        proto = helper.make_node(op, names, [output], **attributes)
+        self.nodes.append(Node(proto))
+        return output
+
+    def finish(self, value: str) -> list[Node]:
+        """Rename a value to the node's output."""
+        for node in self.nodes:
+            node.outputs = [self.node.outputs[0] if o == value else o for o in node.outputs]
+        return self.nodes
+
+
+def lowers(op: str, domains: Sequence[str]) -> Callable[[Lowering], Lowering]:
+    """Register a function for an operator in several domains."""
+
+    def register(function: Lowering) -> Lowering:
+        for domain in domains:
+            _REGISTRY[domain, op] = function
+        return function
+
+    return register
+
+
+def _key(proto: onnx.NodeProto) -> tuple[str, str]:
+    return ("" if proto.domain == "ai.onnx" else proto.domain, proto.op_type)
+
+
+def is_custom(proto: onnx.NodeProto) -> bool:
+    """Whether a dialect has a lowering for the node."""
+    return _key(proto) in _REGISTRY
+
+
+def check_operators(graph: onnx.GraphProto) -> None:
+    """Refuse operators that nothing here and nothing in ONNX Runtime knows, all at once."""
+    unknown = [f"{Node(p).label}" for p in _all_nodes(graph) if not _is_known(p)]
+    if unknown:
+        known = ", ".join(sorted({op for _, op in _REGISTRY}))
+        raise ConversionError(
+            f"{len(unknown)} unsupported node{'s' if len(unknown) > 1 else ''}:\n  "
+            + "\n  ".join(unknown)
+            + f"\nSupported: standard ONNX, com.microsoft, and {known} of QONNX and FINN"
+        )
+
+
+def _all_nodes(graph: onnx.GraphProto) -> list[onnx.NodeProto]:
+    nodes: list[onnx.NodeProto] = []
+    for node in graph.node:
+        nodes.append(node)
+        for attribute in node.attribute:
+            for sub in [*attribute.graphs, *([attribute.g] if attribute.HasField("g") else [])]:
+                nodes += _all_nodes(sub)
+    return nodes
+
+
+def _is_known(proto: onnx.NodeProto) -> bool:
+    domain, op = _key(proto)
+    if (domain, op) in _REGISTRY or domain.startswith("com.microsoft"):
+        return True
+    return bool(onnx.defs.has(op, domain))
+
+
+def modernise(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Bring an old model to an opset that the lowering can add nodes to."""
+    if not any(o.domain in ("", "ai.onnx") for o in model.opset_import):
+        model.opset_import.append(helper.make_opsetid("", OPSET))
+    version = next(o.version for o in model.opset_import if o.domain in ("", "ai.onnx"))
+    if version >= OLDEST:
+        return model
+    hidden = _hide_custom(model)
+    try:
+        converted = version_converter.convert_version(hidden, OPSET)
+    except Exception as error:  # the converter raises bare RuntimeErrors
+        raise ConversionError(
+            f"opset {version} cannot be brought to {OPSET}: {brief(error)}"
+        ) from error
+    return _show_custom(converted)
+
+
+_HIDDEN = "ternary_engine.hidden:"
+
+
+def _hide_custom(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Custom operators of the default domain would stop the version converter."""
+    hidden = onnx.ModelProto()
+    hidden.CopyFrom(model)
+    domains = set()
+    for node in hidden.graph.node:
+        if is_custom(node):
+            node.domain = _HIDDEN + node.domain
+            domains.add(node.domain)
+    present = {o.domain for o in hidden.opset_import}
+    for domain in sorted({n.domain for n in hidden.graph.node} - present - {"ai.onnx"}):
+        hidden.opset_import.append(helper.make_opsetid(domain, 1))
+    hidden.ir_version = max(hidden.ir_version, 4)
+    return hidden
+
+
+def _show_custom(model: onnx.ModelProto) -> onnx.ModelProto:
+    for node in model.graph.node:
+        node.domain = node.domain.removeprefix(_HIDDEN)
+    kept = [o for o in model.opset_import if not o.domain.startswith(_HIDDEN)]
+    del model.opset_import[:]
+    model.opset_import.extend(kept)
+    return model
+
+
+def lower(graph: Graph) -> None:
+    """Replace custom nodes by standard ones, in place."""
+    custom = [node for node in graph.nodes if (node.domain, node.op) in _REGISTRY]
+    if not custom:
+        return
+    ranks = _ranks(graph, custom)
+    nodes: list[Node] = []
+    for node in graph.nodes:
+        function = _REGISTRY.get((node.domain, node.op))
+        if function is None:
+            nodes.append(node)
+            continue
+        context = Context(graph, node, ranks.get(node.inputs[0]))
+        function(context)
+        nodes += context.nodes
+    graph.nodes = nodes
+    known = {n.domain for n in graph.nodes}
+    graph.opsets = {d: v for d, v in graph.opsets.items() if not d or d in known}
+
+
+def _ranks(graph: Graph, custom: Sequence[Node]) -> dict[str, int]:
+    """Ranks of values by shape inference; every custom operator keeps its input's shape."""
+    stand_in = [
+        Node(helper.make_node("Identity", node.inputs[:1], node.outputs[:1]))
+        if node in custom
+        else node
+        for node in graph.nodes
+    ]
+    model = graph.model(stand_in, graph.inputs, graph.outputs)
+    try:
+        inferred = shape_inference.infer_shapes(model).graph
+    except Exception:  # ranks stay unknown; the one lowering that needs them says so
+        return {}
+    infos = [*inferred.value_info, *inferred.input, *inferred.output]
+    ranks = {
+        i.name: len(i.type.tensor_type.shape.dim)
+        for i in infos
+        if i.type.tensor_type.HasField("shape")
+    }
+    return ranks | {name: len(tensor.dims) for name, tensor in graph.constants.items()}
