@@ -44,7 +44,9 @@ def pack_trits(trits: Int8Array) -> BytesArray:
     padded = np.zeros(-(-flat.size // 4) * 4, np.uint8)
     padded[: flat.size] = np.where(flat < 0, HRS_LRS, flat)
     quads = padded.reshape(-1, 4)
-    return quads[:, 0] | quads[:, 1] << 2 | quads[:, 2] << 4 | quads[:, 3] << 6
+    states: BytesArray = quads << np.array([0, 2, 4, 6], np.uint8)
+    packed: BytesArray = np.bitwise_or.reduce(states, axis=1)
+    return packed
 
 
 def unpack_trits(packed: BytesArray, shape: tuple[int, ...]) -> Int8Array:
@@ -65,7 +67,8 @@ def unpack_trits(packed: BytesArray, shape: tuple[int, ...]) -> Int8Array:
         raise FormatError(f"{size} device pairs take {-(-size // 4)} bytes; got {packed.size}")
     if not _BYTE_IS_VALID[packed].all():
         raise FormatError("a device pair is in the state LRS/LRS, which stores no weight")
-    return _BYTE_TO_TRITS[packed].reshape(-1)[:size].reshape(shape)
+    trits: Int8Array = _BYTE_TO_TRITS[packed].reshape(-1)[:size].reshape(shape)
+    return trits
 
 
 def to_trit_planes(codes: Int8Array) -> Int8Array:

@@ -99,6 +99,6 @@ class Layer:
         spread = [1] * len(self.shape)
         spread[self.output_axis] = -1
         if self.scales.ndim == 1:
-            return codes * self.scales.reshape(spread)
+            return np.asarray(codes * self.scales.reshape(spread), np.float32)
         positive, negative = (self.scales[:, side].reshape(spread) for side in (0, 1))
-        return codes * np.where(codes > 0, positive, negative)
+        return np.asarray(codes * np.where(codes > 0, positive, negative), np.float32)

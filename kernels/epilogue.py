@@ -1,0 +1,52 @@
+"""What becomes of the sums of sixteen outputs: stored, or compared and packed at once."""
+
+from __future__ import annotations
+
+from ternary_engine.kernels.compile import inline
+from ternary_engine.kernels.simd import at_least, load, load_int32, splat, store_int32
+
+# How a kernel finishes a sum.
+STORE = 0  # int32 sums
+ADD = 1  # added to the int32 sums that are there
+TERNARY = 2  # compared with two thresholds, packed as (non-zero, negative)
+BINARY = 3  # compared with one threshold, packed as (negative,)
+
+
+@inline
+def finish(s0, s1, panel, target, mode, factor, thresholds, flips, codes, sums):
+    """Finish the sums of one position and one panel.
+
+    Args:
+        s0, s1: sums of outputs 0-7 and 8-15 of the panel, one in each signed lane.
+        panel: index of the panel.
+        target: where the position starts: in int32 for sums, in uint16 for codes.
+        mode: STORE, ADD, TERNARY or BINARY.
+        factor: multiplies the sums that are stored or added (3**j for weight plane j).
+        thresholds: uint64 (int64 bits), flat [panel][threshold][16], ascending.
+        flips: uint16 [panel], set where the code falls as the sum rises.
+        codes: packed codes as uint16. sums: int32.
+    """
+    if mode == TERNARY:
+        t = panel * 32
+        negative = ~(at_least(s0, load(thresholds, t)) | at_least(s1, load(thresholds, t + 8)) << 8)
+        positive = (
+            at_least(s0, load(thresholds, t + 16)) | at_least(s1, load(thresholds, t + 24)) << 8
+        )
+        negative &= 0xFFFF
+        nonzero = negative | positive
+        place = target + (panel >> 2) * 8 + (panel & 3)
+        codes[place] = nonzero
+        codes[place + 4] = negative ^ (nonzero & int(flips[panel]))
+    elif mode == BINARY:
+        t = panel * 16
+        positive = at_least(s0, load(thresholds, t)) | at_least(s1, load(thresholds, t + 8)) << 8
+        codes[target + panel] = (~positive & 0xFFFF) ^ int(flips[panel])
+    else:
+        place = target + panel * 16
+        s0 *= splat(factor)
+        s1 *= splat(factor)
+        if mode == ADD:
+            s0 += load_int32(sums, place)
+            s1 += load_int32(sums, place + 8)
+        store_int32(sums, place, s0)
+        store_int32(sums, place + 8, s1)

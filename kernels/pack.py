@@ -1,0 +1,203 @@
+"""Between numbers and bit planes: encode real values, decode codes."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ternary_engine.kernels.compile import inline, kernel
+from ternary_engine.kernels.simd import floats_at_least
+
+# What the planes of a code mean (see `layout`).
+BINARY_PLANES = 0
+TERNARY_PLANES = 1
+DIGIT_PLANES = 2
+
+
+@inline
+def _to_bits(code, meaning):
+    """The planes of one integer, plane j in bit j."""
+    if meaning == DIGIT_PLANES:
+        return code
+    negative = 1 if code < 0 else 0
+    if meaning == BINARY_PLANES:
+        return negative
+    return (1 if code != 0 else 0) | negative << 1
+
+
+@inline
+def _from_bits(bits, meaning, planes, signed):
+    """The integer that planes stand for; the inverse of `_to_bits`."""
+    if meaning == BINARY_PLANES:
+        return 1 - 2 * bits
+    if meaning == TERNARY_PLANES:
+        return (bits & 1) - (bits & 2)
+    if signed and bits >> (planes - 1):
+        return bits - (1 << planes)
+    return bits
+
+
+@inline
+def _index(value, thresholds, first, count):
+    """How many of the ascending thresholds from ``first`` on the value reaches."""
+    low, high = 0, count
+    while low < high:
+        middle = (low + high) >> 1
+        if value >= thresholds[first + middle]:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+@kernel
+def encode_levels(
+    values,
+    channels,
+    image_pitch,
+    channel_pitch,
+    position_pitch,
+    positions,
+    thresholds,
+    per_channel,
+    decreasing,
+    integers,
+    meaning,
+    planes,
+    targets,
+    codes,
+):
+    """Encode values of any layout and any number of levels, one by one.
+
+    Args:
+        values: flat float32 or int32; element (n, c, p) at
+            ``n * image_pitch + c * channel_pitch + p * position_pitch``.
+        channels: channels. positions: positions of one image.
+        thresholds: flat [channel or 1][levels - 1], dtype of values, ascending.
+        per_channel: whether thresholds and decreasing have an entry per channel.
+        decreasing: bool, reverses the index.
+        integers: int64 [levels], the code of each index.
+        meaning, planes: how integers become planes.
+        targets: int64 [images * positions], where a position's codes start in ``codes``.
+        codes: uint64, overwritten at those places.
+    """
+    steps = integers.size - 1
+    bits = np.zeros(planes, np.uint64)
+    for place in range(targets.size):
+        source = place // positions * image_pitch + place % positions * position_pitch
+        for first in range(0, channels, 64):
+            bits[:] = 0
+            for c in range(first, min(first + 64, channels)):
+                row = c if per_channel else 0
+                k = _index(values[source + c * channel_pitch], thresholds, row * steps, steps)
+                if decreasing[row]:
+                    k = steps - k
+                b = _to_bits(integers[k], meaning)
+                for plane in range(planes):
+                    bits[plane] |= np.uint64((b >> plane) & 1) << np.uint64(c - first)
+            out = targets[place] + (first >> 6) * planes
+            for plane in range(planes):
+                codes[out + plane] = bits[plane]
+
+
+@kernel
+def encode_images(values, channels, positions, low, high, flips, planes, targets, codes):
+    """Encode (N, C, positions) float32 to binary or ternary codes.
+
+    Args:
+        values: flat float32 [N][C][positions].
+        low, high: float32 [C]; below ``low`` is negative, from ``high`` on positive; for binary
+            codes they are equal.
+        flips: bool [C], exchanges negative and positive.
+        planes: 1 for binary, 2 for ternary.
+        targets, codes: as in `encode_levels`.
+    """
+    nonzero = np.zeros(positions, np.uint64)
+    negative = np.zeros(positions, np.uint64)
+    for image in range(targets.size // positions):
+        for first in range(0, channels, 64):
+            nonzero[:] = 0
+            negative[:] = 0
+            for c in range(first, min(first + 64, channels)):
+                source = (image * channels + c) * positions
+                bit = np.uint64(c - first)
+                below, above, flip = low[c], high[c], flips[c]
+                for p in range(positions):
+                    value = values[source + p]
+                    positive = value >= above
+                    less = not value >= below
+                    nonzero[p] |= np.uint64(less | positive) << bit
+                    negative[p] |= np.uint64(positive if flip else less) << bit
+            for p in range(positions):
+                out = targets[image * positions + p] + (first >> 6) * planes
+                if planes == 2:
+                    codes[out] = nonzero[p]
+                codes[out + planes - 1] = negative[p]
+
+
+@kernel
+def encode_rows(values, channels, low, high, flips, planes, targets, codes):
+    """Encode rows of consecutive channels to binary or ternary codes.
+
+    Args:
+        values: flat float32 [rows][C].
+        low, high: float32 [C], see `encode_images`.
+        flips: uint64 [words], bit set where negative and positive are exchanged.
+        planes, targets, codes: as in `encode_images`.
+    """
+    whole = channels & ~15
+    for row in range(targets.size):
+        source = row * channels
+        for first in range(0, channels, 64):
+            less = np.uint64(0)
+            positive = np.uint64(0)
+            last = min(first + 64, channels)
+            for c in range(first, min(last, whole), 16):
+                shift = np.uint64(c - first)
+                less |= np.uint64(floats_at_least(values, source + c, low, c) ^ 0xFFFF) << shift
+                positive |= np.uint64(floats_at_least(values, source + c, high, c)) << shift
+            for c in range(max(first, whole), last):
+                value = values[source + c]
+                less |= np.uint64(not value >= low[c]) << np.uint64(c - first)
+                positive |= np.uint64(value >= high[c]) << np.uint64(c - first)
+            word = first >> 6
+            nonzero = less | positive
+            out = targets[row] + word * planes
+            if planes == 2:
+                codes[out] = nonzero
+            codes[out + planes - 1] = less ^ (nonzero & flips[word])
+
+
+@kernel
+def decode(
+    codes,
+    channels,
+    meaning,
+    planes,
+    signed,
+    minimum,
+    table,
+    sources,
+    positions,
+    image_pitch,
+    channel_pitch,
+    position_pitch,
+    values,
+):
+    """Write the real value of every code.
+
+    Args:
+        codes: uint64. sources: int64 [images * positions], where a position's codes start.
+        meaning, planes, signed: what the planes stand for.
+        minimum: the code that ``table[0]`` stands for. table: [codes], dtype of values.
+        channels, positions, image_pitch, channel_pitch, position_pitch: as in `encode_levels`.
+        values: flat array, overwritten.
+    """
+    for place in range(sources.size):
+        out = place // positions * image_pitch + place % positions * position_pitch
+        for c in range(channels):
+            word = sources[place] + (c >> 6) * planes
+            bits = 0
+            for plane in range(planes):
+                bits |= int((codes[word + plane] >> np.uint64(c & 63)) & np.uint64(1)) << plane
+            k = _from_bits(bits, meaning, planes, signed) - minimum
+            values[out + c * channel_pitch] = table[k]

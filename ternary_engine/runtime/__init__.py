@@ -1,0 +1,8 @@
+"""Runs a network: the plan that calls the kernels and the digital periphery."""
+
+from __future__ import annotations
+
+from ternary_engine.runtime.execute import Plan, available_threads
+from ternary_engine.runtime.inputs import check_count, check_inputs
+
+__all__ = ["Plan", "available_threads", "check_count", "check_inputs"]

@@ -1,0 +1,150 @@
+"""Runs a network over a batch: chunks of samples, each through all operations, over threads."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ternary_engine.network import Network
+from ternary_engine.runtime.operations import Operation
+from ternary_engine.runtime.plan import build_operations
+from ternary_engine.runtime.values import Chunk
+
+Array = npt.NDArray[Any]
+
+# A chunk's values should stay in the second-level cache, yet be large enough to spread the cost of
+# a call (some microseconds an operation) over many samples.
+_CACHE_BYTES = 1 << 20
+_FIRST_CHUNK = 4
+_MAX_CHUNK = 1024
+
+
+def available_threads() -> int:
+    """Processors this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:
+        return os.cpu_count() or 1
+
+
+class Plan:
+    """A network's operations and what they have learnt about its size; shared by all threads."""
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+        self.operations: Sequence[Operation] = build_operations(network)
+        self._workers = threading.local()
+        self._sample_bytes: dict[tuple[tuple[int, ...], ...], int] = {}
+
+    def run(self, inputs: dict[str, Array], threads: int) -> dict[str, Array]:
+        """Run a batch.
+
+        Args:
+            inputs: by port name, checked; the same number of samples each.
+            threads: how many chunks may run at once.
+
+        Returns:
+            outputs by port name.
+        """
+        samples = len(next(iter(inputs.values())))
+        size = self._chunk_size(inputs, samples, threads)
+        if samples == 0:
+            return self._empty(inputs)
+        if size >= samples:
+            return self._run_chunk(inputs, 0, samples)
+        gather = _Gather(samples)
+        ranges = [(first, min(first + size, samples)) for first in range(0, samples, size)]
+
+        def work(bounds: tuple[int, int]) -> None:
+            gather.add(bounds[0], self._run_chunk(inputs, *bounds))
+
+        _for_each(work, ranges, threads)
+        return gather.outputs
+
+    def _key(self, inputs: dict[str, Array]) -> tuple[tuple[int, ...], ...]:
+        return tuple(array.shape[1:] for array in inputs.values())
+
+    def _chunk_size(self, inputs: dict[str, Array], samples: int, threads: int) -> int:
+        if self.network.batching == "single":
+            return 1
+        if self.network.batching == "whole":
+            return max(samples, 1)
+        known = self._sample_bytes.get(self._key(inputs))
+        if known is None:
+            return _FIRST_CHUNK if samples > _FIRST_CHUNK else max(samples, 1)
+        fair = -(-samples // threads)
+        return max(1, min(_CACHE_BYTES // max(known, 1), _MAX_CHUNK, fair))
+
+    def _run_chunk(self, inputs: dict[str, Array], first: int, last: int) -> dict[str, Array]:
+        chunk: Chunk = getattr(self._workers, "chunk", None) or Chunk()
+        self._workers.chunk = chunk
+        chunk.images = last - first
+        chunk.real = {name: array[first:last] for name, array in inputs.items()}
+        for operation in self.operations:
+            operation(chunk)
+        outputs = {port.name: chunk.real[port.name] for port in self.network.outputs}
+        self._sample_bytes.setdefault(self._key(inputs), chunk.bytes // chunk.images)
+        chunk.real = {}
+        return outputs
+
+    def _empty(self, inputs: dict[str, Array]) -> dict[str, Array]:
+        """Outputs of no samples: the shapes that one sample gives."""
+        one = {n: np.zeros((1, *array.shape[1:]), array.dtype) for n, array in inputs.items()}
+        return {name: array[:0] for name, array in self._run_chunk(one, 0, 1).items()}
+
+
+class _Gather:
+    """Puts the outputs of chunks side by side."""
+
+    def __init__(self, samples: int) -> None:
+        self.samples = samples
+        self.outputs: dict[str, Array] = {}
+        self._lock = threading.Lock()
+
+    def add(self, first: int, outputs: dict[str, Array]) -> None:
+        for name, array in outputs.items():
+            with self._lock:
+                if name not in self.outputs:
+                    self.outputs[name] = np.empty((self.samples, *array.shape[1:]), array.dtype)
+            self.outputs[name][first : first + len(array)] = array
+
+
+_pools: dict[tuple[int, int], ThreadPoolExecutor] = {}
+_pools_lock = threading.Lock()
+
+
+def _pool(threads: int) -> ThreadPoolExecutor:
+    """A thread pool of this process (a forked child makes its own)."""
+    with _pools_lock:
+        key = (os.getpid(), threads)
+        if key not in _pools:
+            _pools[key] = ThreadPoolExecutor(threads, thread_name_prefix="ternary-engine")
+        return _pools[key]
+
+
+def _fresh_lock_after_fork() -> None:
+    global _pools_lock
+    _pools_lock = threading.Lock()
+    _pools.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_fresh_lock_after_fork)
+
+
+def _for_each(
+    work: Callable[[tuple[int, int]], None], items: Sequence[tuple[int, int]], threads: int
+) -> None:
+    """Call ``work`` on every item, ``threads`` at a time; the first error ends it."""
+    if threads == 1 or len(items) == 1:
+        for item in items:
+            work(item)
+        return
+    for future in [_pool(threads).submit(work, item) for item in items]:
+        future.result()

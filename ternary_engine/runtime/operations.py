@@ -1,0 +1,338 @@
+"""What the runtime does for one step, on one chunk: everything but the crossbar products."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from ternary_engine.codes import Codes
+from ternary_engine.kernels import pack, pool, sums
+from ternary_engine.kernels.layout import WORD_BITS, words_for
+from ternary_engine.runtime.layout import (
+    Border,
+    ImageLayout,
+    position_starts,
+    tap_offsets,
+    valid_taps,
+    window_counts,
+    window_starts,
+)
+from ternary_engine.runtime.values import Chunk, CodeImages
+from ternary_engine.steps import (
+    Decode,
+    Encode,
+    LookupCodes,
+    LookupReal,
+    Pool,
+    ScaleReal,
+    Threshold,
+)
+
+Array = npt.NDArray[Any]
+Pitches = tuple[int, int, int]  # image, channel, position
+
+
+class Operation(Protocol):
+    """One step of the plan; immutable, so that any number of threads may run it at once."""
+
+    def __call__(self, chunk: Chunk) -> None:
+        """Read the step's sources from the chunk, put its targets there."""
+        ...
+
+
+def plane_meaning(codes: Codes) -> int:
+    """How the kernels are told what the planes of a code mean."""
+    if codes.kind == "binary":
+        return pack.BINARY_PLANES
+    return pack.TERNARY_PLANES if codes.kind == "ternary" else pack.DIGIT_PLANES
+
+
+def channel_bits(flags: npt.NDArray[np.bool_], channels: int) -> npt.NDArray[np.uint64]:
+    """Pack one flag per channel into words, spare bits zero; a single flag serves all."""
+    bits = np.zeros(words_for(channels) * WORD_BITS, np.bool_)
+    bits[:channels] = flags
+    return np.packbits(bits, bitorder="little").view("<u8").astype(np.uint64, copy=False)
+
+
+def _reads_as(form: str, channels: int, height: int, width: int) -> tuple[tuple[int, ...], Pitches]:
+    """Shape of one sample of a real value in that form, and how its elements are strided."""
+    positions = height * width
+    if form == "NTC":
+        return (width, channels), (positions * channels, 1, channels)
+    shapes = {"NCHW": (channels, height, width), "NCL": (channels, width), "NC": (channels,)}
+    return shapes[form], (positions * channels, positions, 1)
+
+
+class EncodeOperation:
+    """real -> codes."""
+
+    def __init__(self, step: Encode, border: Border) -> None:
+        self.step = step
+        self.border = border
+        self.integers = np.array(step.codes.integers, np.int64)
+        self.simple = step.codes.kind in ("binary", "ternary")
+        self.tables: dict[int, tuple[Array, ...]] = {}
+
+    def _table(self, channels: int) -> tuple[Array, ...]:
+        if channels not in self.tables:
+            thresholds = np.broadcast_to(
+                self.step.thresholds, (channels, self.step.thresholds.shape[1])
+            )
+            flips = np.broadcast_to(self.step.decreasing, (channels,))
+            low, high = (np.ascontiguousarray(thresholds[:, side]) for side in (0, -1))
+            self.tables[channels] = low, high, flips.copy(), channel_bits(flips, channels)
+        return self.tables[channels]
+
+    def _layout(self, values: Array) -> ImageLayout:
+        if self.step.channels_last:
+            channels, height, width = values.shape[-1], 1, int(np.prod(values.shape[1:-1]))
+        else:
+            spatial = (1, 1, *values.shape[2:])[-2:]
+            channels, (height, width) = values.shape[1], spatial
+        return ImageLayout(channels, height, width, self.step.codes.planes, self.border)
+
+    def __call__(self, chunk: Chunk) -> None:
+        """Run on one chunk."""
+        values = np.ascontiguousarray(chunk.real[self.step.source], np.float32)
+        layout = self._layout(values)
+        codes = chunk.code_buffer(self.step.target, layout)
+        chunk.codes[self.step.target] = CodeImages(layout, codes)
+        targets = position_starts(layout, chunk.images)
+        flat = values.reshape(-1)
+        by_rows = self.step.channels_last or layout.positions == 1
+        if self.simple:
+            low, high, flips, flip_words = self._table(layout.channels)
+            arguments = (layout.planes, targets, codes)
+            if by_rows:
+                pack.encode_rows(flat, layout.channels, low, high, flip_words, *arguments)
+            else:
+                pack.encode_images(
+                    flat, layout.channels, layout.positions, low, high, flips, *arguments
+                )
+            return
+        size = layout.channels * layout.positions
+        pitches = (size, 1, layout.channels) if by_rows else (size, layout.positions, 1)
+        pack.encode_levels(
+            flat,
+            layout.channels,
+            *pitches,
+            layout.positions,
+            self.step.thresholds.reshape(-1),
+            len(self.step.thresholds) > 1,
+            self.step.decreasing,
+            self.integers,
+            plane_meaning(self.step.codes),
+            layout.planes,
+            targets,
+            codes,
+        )
+
+
+class SumsToCodes:
+    """sums -> codes of any number of levels, through thresholds or a table."""
+
+    def __init__(self, step: Threshold | LookupCodes, border: Border) -> None:
+        self.step = step
+        self.border = border
+        if isinstance(step, Threshold):
+            self.thresholds, self.decreasing = step.thresholds, step.decreasing
+            self.integers = np.array(step.codes.integers, np.int64)
+        else:  # the table's columns are the codes, so a number is encoded as itself
+            low, high = int(step.table.min()), int(step.table.max())
+            self.integers = np.arange(low, high + 1)
+            self.thresholds = np.arange(low + 1, high + 1, dtype=np.int32)[None]
+            self.decreasing = np.zeros(1, np.bool_)
+
+    def __call__(self, chunk: Chunk) -> None:
+        """Run on one chunk."""
+        source = chunk.sums[self.step.source]
+        layout = ImageLayout(
+            source.channels, source.height, source.width, self.step.codes.planes, self.border
+        )
+        codes = chunk.code_buffer(self.step.target, layout)
+        chunk.codes[self.step.target] = CodeImages(layout, codes)
+        values = source.sums
+        if isinstance(self.step, LookupCodes):
+            columns = values.reshape(-1, source.pitch)[:, : source.channels] - self.step.minimum
+            looked_up = np.zeros((len(columns), source.pitch), np.int32)
+            looked_up[:, : source.channels] = self.step.table[np.arange(source.channels), columns]
+            values = looked_up.reshape(-1)
+        pack.encode_levels(
+            values,
+            source.channels,
+            source.positions * source.pitch,
+            1,
+            source.pitch,
+            source.positions,
+            self.thresholds.reshape(-1),
+            len(self.thresholds) > 1,
+            self.decreasing,
+            self.integers,
+            plane_meaning(self.step.codes),
+            layout.planes,
+            position_starts(layout, chunk.images),
+            codes,
+        )
+
+
+class SumsToReal:
+    """sums -> real, through a table or a scale."""
+
+    def __init__(self, step: LookupReal | ScaleReal) -> None:
+        self.step = step
+        if isinstance(step, ScaleReal):
+            zeros = np.zeros_like(step.scale)
+            self.offset = zeros if step.offset is None else step.offset
+
+    def __call__(self, chunk: Chunk) -> None:
+        """Run on one chunk."""
+        source = chunk.sums[self.step.source]
+        shape, pitches = _reads_as(self.step.form, source.channels, source.height, source.width)
+        values = np.empty((chunk.images, *shape), np.float32)
+        chunk.real[self.step.target] = values
+        where = (source.sums, source.pitch, source.channels, source.positions)
+        flat = values.reshape(-1)
+        if isinstance(self.step, LookupReal):
+            sums.look_up(*where, self.step.minimum, self.step.table, *pitches, flat)
+        else:
+            sums.scale(*where, self.step.scale, self.offset, *pitches, flat)
+
+
+class DecodeOperation:
+    """codes -> real."""
+
+    def __init__(self, step: Decode, codes: Codes) -> None:
+        self.step = step
+        self.code = codes
+        table = codes.values
+        if codes.kind == "binary":  # a place for the missing zero
+            table = (codes.values[0], 0.0, codes.values[1])
+        self.table = np.array(table, np.float32)
+
+    def __call__(self, chunk: Chunk) -> None:
+        """Run on one chunk."""
+        source = chunk.codes[self.step.source]
+        layout = source.layout
+        shape, pitches = _reads_as(self.step.form, layout.channels, layout.height, layout.width)
+        values = np.empty((chunk.images, *shape), np.float32)
+        chunk.real[self.step.target] = values
+        pack.decode(
+            source.codes,
+            layout.channels,
+            plane_meaning(self.code),
+            layout.planes,
+            self.code.kind == "signed",
+            self.code.minimum,
+            self.table,
+            position_starts(layout, chunk.images),
+            layout.positions,
+            *pitches,
+            values.reshape(-1),
+        )
+
+
+class PoolOperation:
+    """codes -> codes: the largest (or smallest) of each window."""
+
+    def __init__(self, step: Pool, codes: Codes, border: Border) -> None:
+        self.step = step
+        self.code = codes
+        self.border = border
+
+    def __call__(self, chunk: Chunk) -> None:
+        """Run on one chunk."""
+        source = chunk.codes[self.step.source]
+        layout, geometry = source.layout, self.step.geometry
+        height, width = window_counts(layout, geometry)
+        pooled = ImageLayout(layout.channels, height, width, layout.planes, self.border)
+        codes = chunk.code_buffer(self.step.target, pooled)
+        chunk.codes[self.step.target] = CodeImages(pooled, codes)
+        rows, columns = valid_taps(layout, geometry)
+        valid = (rows[:, None, :, None] & columns[None, :, None, :]).reshape(height * width, -1)
+        windows = (window_starts(layout, geometry, chunk.images), valid)
+        targets = position_starts(pooled, chunk.images)
+        smallest = channel_bits(self.step.smallest, layout.channels)
+        offsets = tap_offsets(layout, geometry)
+        if self.code.kind == "ternary":
+            pool.pool_ternary(
+                source.codes, layout.words, *windows, offsets, smallest, targets, codes
+            )
+        elif self.code.kind == "binary":
+            real = channel_bits(np.ones(1, np.bool_), layout.channels)
+            pool.pool_binary(
+                source.codes, layout.words, *windows, offsets, smallest, real, targets, codes
+            )
+        else:
+            self._pool_levels(chunk, source, pooled, valid, codes)
+
+    def _pool_levels(
+        self,
+        chunk: Chunk,
+        source: CodeImages,
+        pooled: ImageLayout,
+        valid: npt.NDArray[np.bool_],
+        codes: npt.NDArray[np.uint64],
+    ) -> None:
+        layout, channels = source.layout, source.layout.channels
+        size = layout.positions * channels
+        pitches = (size, 1, channels)
+        meaning, signed = plane_meaning(self.code), self.code.kind == "signed"
+        integers = np.arange(self.code.minimum, self.code.minimum + (1 << self.code.bits))
+        values = np.empty(chunk.images * size, np.int16)
+        pack.decode(
+            source.codes,
+            channels,
+            meaning,
+            layout.planes,
+            signed,
+            self.code.minimum,
+            integers.astype(np.int16),
+            position_starts(layout, chunk.images),
+            layout.positions,
+            *pitches,
+            values,
+        )
+        # The same tables for an image of one int16 per channel instead of packed words.
+        flat = _Unpacked(channels, layout.height, layout.width)
+        best = np.empty((chunk.images * pooled.positions, channels), np.int16)
+        pool.pool_values(
+            values,
+            channels,
+            flat.starts(self.step, chunk.images),
+            valid,
+            flat.offsets(self.step),
+            np.broadcast_to(self.step.smallest, (channels,)).copy(),
+            best,
+        )
+        pack.encode_levels(
+            best.reshape(-1).astype(np.int32),
+            channels,
+            pooled.positions * channels,
+            1,
+            channels,
+            pooled.positions,
+            integers[1:].astype(np.int32),
+            False,
+            np.zeros(1, np.bool_),
+            integers,
+            meaning,
+            pooled.planes,
+            position_starts(pooled, chunk.images),
+            codes,
+        )
+
+
+class _Unpacked:
+    """Window tables of a plain channels-last array."""
+
+    def __init__(self, channels: int, height: int, width: int) -> None:
+        self.channels = channels
+        self.layout = ImageLayout(1, height, width, 1, (0, 0, 0, 0))
+
+    def starts(self, step: Pool, images: int) -> npt.NDArray[np.int64]:
+        return window_starts(self.layout, step.geometry, images) * self.channels
+
+    def offsets(self, step: Pool) -> npt.NDArray[np.int64]:
+        return tap_offsets(self.layout, step.geometry) * self.channels

@@ -1,0 +1,78 @@
+"""The values that flow between operations while one chunk of samples runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ternary_engine.runtime.layout import ImageLayout
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class CodeImages:
+    """Packed codes of a chunk: flat uint64 in the given layout."""
+
+    layout: ImageLayout
+    codes: npt.NDArray[np.uint64]
+
+
+@dataclass(frozen=True, eq=False)
+class SumImages:
+    """Integer sums of a chunk: flat int32 [image][row][column][pitch], ``channels`` used."""
+
+    channels: int
+    height: int
+    width: int
+    pitch: int
+    sums: npt.NDArray[np.int32]
+
+    @property
+    def positions(self) -> int:
+        """Positions of one image."""
+        return self.height * self.width
+
+
+@dataclass(eq=False)
+class Chunk:
+    """One chunk of samples on its way through the network, with the buffers it writes to.
+
+    A worker keeps its chunk object, so that buffers are allocated once.
+
+    Attributes:
+        images: samples in the chunk.
+        real, codes, sums: values by name.
+    """
+
+    images: int = 0
+    real: dict[str, Array] = field(default_factory=dict)
+    codes: dict[str, CodeImages] = field(default_factory=dict)
+    sums: dict[str, SumImages] = field(default_factory=dict)
+    _buffers: dict[str, tuple[object, Array]] = field(default_factory=dict)
+
+    def code_buffer(self, name: str, layout: ImageLayout) -> npt.NDArray[np.uint64]:
+        """Room for the codes of a chunk; what lies outside the positions is zero."""
+        held = self._buffers.get(name)
+        size = self.images * layout.image_pitch
+        if held is None or held[0] != layout or held[1].size < size:
+            held = (layout, np.zeros(size, np.uint64))
+            self._buffers[name] = held
+        return held[1]
+
+    def sum_buffer(self, name: str, size: int) -> npt.NDArray[np.int32]:
+        """Room for int32 sums; contents are left over."""
+        held = self._buffers.get(name)
+        if held is None or held[1].size < size:
+            held = (None, np.empty(size, np.int32))
+            self._buffers[name] = held
+        return held[1][:size]
+
+    @property
+    def bytes(self) -> int:
+        """Memory of all buffers and real values."""
+        buffers = sum(array.nbytes for _, array in self._buffers.values())
+        return buffers + sum(array.nbytes for array in self.real.values())
