@@ -124,12 +124,13 @@ def alternate(
 def _turn(call: Callable[[], object]) -> list[float]:
     """Time calls until the turn is over; at least one."""
     times = []
-    end = time.perf_counter() + BLOCK_SECONDS
-    before = 0.0
-    while not times or before < end:
-        before = time.perf_counter()
+    before = time.perf_counter()
+    end = before + BLOCK_SECONDS
+    while before < end:
         call()
-        times.append(time.perf_counter() - before)
+        after = time.perf_counter()
+        times.append(after - before)
+        before = after
     return times
 
 

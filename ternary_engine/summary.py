@@ -181,7 +181,7 @@ def _ports(network: Network) -> Text:
 
 
 def _table(network: Network, *, wide: bool) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), show_footer=True)
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, show_footer=True)
     total = totals(network)
     table.add_column("layer", "total", overflow="fold", min_width=5)
     if wide:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from typing import Annotated
 
 import typer
@@ -53,7 +55,8 @@ def entry(
       $ ternary-engine run net.tern data.npz
     """
     if context.invoked_subcommand is None:
-        typer.echo(context.get_help(), err=True)
+        with contextlib.redirect_stdout(sys.stderr):  # typer prints help where data goes
+            typer.echo(context.get_help())
         raise typer.Exit(2)
 
 

@@ -76,6 +76,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], title: str = ""
         title=title or None,
         title_justify="left",
         title_style="bold",
+        show_edge=False,
         pad_edge=False,
     )
     for place, column in enumerate(columns):

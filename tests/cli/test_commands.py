@@ -1,0 +1,108 @@
+"""The commands on a small classifier, checked against ONNX Runtime."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+
+def test_convert_tells_what_it_did_on_stderr(command, source: Path, tmp_path: Path) -> None:
+    result = command("convert", source, "-o", tmp_path / "a.tern")
+    assert (result.status, result.out) == (0, "")
+    assert "2 of 2 layers on the crossbar" in result.err
+    assert [path.name for path in tmp_path.iterdir()] == ["a.tern"]
+
+
+def test_convert_warns_of_a_network_without_crossbar(
+    command, float_source: Path, tmp_path: Path
+) -> None:
+    result = command("convert", float_source, "-o", tmp_path / "a.tern")
+    assert result.status == 0
+    assert "warning: no layer is on the crossbar" in result.err
+
+
+@pytest.mark.parametrize("kind", ["source", "packed"])
+def test_inspect(command, kind: str, request: pytest.FixtureRequest) -> None:
+    result = command("inspect", request.getfixturevalue(kind))
+    assert (result.status, result.err) == (0, "")
+    for part in ("fc1", "fc2", "crossbar", "12x8", "0.25", "120", "smaller"):
+        assert part in result.out
+
+
+def test_inspect_json_counts_by_hand(command, packed: Path) -> None:
+    told = json.loads(command("inspect", packed, "--json").out)
+    assert [layer["name"] for layer in told["layers"]] == ["fc1", "fc2"]
+    assert [layer["device_pairs"] for layer in told["layers"]] == [96, 24]
+    assert [layer["bits"] for layer in told["layers"]] == [192, 48]
+    assert told["layers"][0]["scales"] == {"count": 1, "range": [0.25, 0.25]}
+    assert told["totals"]["float32_bytes"] == 480
+    assert told["totals"]["stored_bytes"] == (240 + 64) // 8
+
+
+def test_inspect_of_a_float_network_warns_and_passes(command, float_source: Path) -> None:
+    result = command("inspect", float_source)
+    assert result.status == 0
+    assert "no layer is on the crossbar" in result.out
+
+
+def test_run_gives_accuracy(command, packed: Path, data: Path) -> None:
+    result = command("run", packed, data)
+    assert result.status == 0
+    assert "90.00 %  (36 of 40)" in result.out
+    assert "samples/s" in result.out
+
+
+def test_run_json(command, packed: Path, data: Path) -> None:
+    told = json.loads(command("run", packed, data, "--json", "--threads", 1).out)
+    assert (told["samples"], told["correct"], told["accuracy"]) == (40, 36, 0.9)
+    assert told["outputs"] == {"y": {"shape": [40, 3], "dtype": "float32"}}
+    assert told["samples_per_second"] > 0
+    assert told["device"]
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".npy"])
+def test_run_writes_what_onnxruntime_gives(
+    command, source: Path, truth: tuple[np.ndarray, np.ndarray], tmp_path: Path, suffix: str
+) -> None:
+    x, scores = truth
+    np.save(tmp_path / "x.npy", x)
+    output = tmp_path / f"y{suffix}"
+    assert command("run", source, tmp_path / "x.npy", "-o", output).status == 0
+    loaded = np.load(output)
+    np.testing.assert_array_equal(loaded["y"] if suffix == ".npz" else loaded, scores)
+
+
+def test_run_takes_labels_from_elsewhere(command, packed: Path, data: Path, tmp_path: Path) -> None:
+    labels = np.load(data)["y"]
+    np.save(tmp_path / "labels.npy", labels[:, None])
+    np.savez(tmp_path / "labels.npz", y=labels)
+    np.savez(tmp_path / "data.npz", x=np.load(data)["x"], other=labels)
+    for given in (tmp_path / "labels.npy", tmp_path / "labels.npz", "other"):
+        result = command("run", packed, tmp_path / "data.npz", "--labels", given)
+        assert "36 of 40" in result.out
+    assert "accuracy" not in command("run", packed, tmp_path / "data.npz").out
+
+
+def test_run_leaves_aside_a_y_that_holds_no_labels(
+    command, packed: Path, data: Path, tmp_path: Path
+) -> None:
+    np.savez(tmp_path / "data.npz", x=np.load(data)["x"], y=np.zeros((40, 3), np.float32))
+    result = command("run", packed, tmp_path / "data.npz")
+    assert result.status == 0
+    assert "warning: no accuracy" in result.err
+
+
+def test_run_of_an_empty_batch(command, packed: Path, tmp_path: Path) -> None:
+    np.savez(tmp_path / "x.npz", x=np.zeros((0, 12), np.float32), y=np.zeros(0, np.int64))
+    result = command("run", packed, tmp_path / "x.npz", "--json")
+    assert result.status == 0
+    assert json.loads(result.out)["outputs"]["y"]["shape"] == [0, 3]
+
+
+def test_verbose_lists_the_steps(command, packed: Path, data: Path) -> None:
+    result = command("run", packed, data, "-v")
+    assert "Crossbar" in result.err
+    assert "fc2" in result.err
