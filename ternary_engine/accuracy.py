@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["classes", "correct"]
+__all__ = ["classes", "correct", "first_output"]
+
+Array = npt.NDArray[Any]
 
 
-def classes(outputs: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+def first_output(outputs: Array | Mapping[str, Array]) -> Array:
+    """Take the first of a network's outputs, as ``Network.run`` gives them."""
+    return next(iter(outputs.values())) if isinstance(outputs, Mapping) else outputs
+
+
+def classes(outputs: Array) -> npt.NDArray[np.int64]:
     """Read the predicted class of each sample.
 
     Args:
@@ -32,10 +40,11 @@ def classes(outputs: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
             f"accuracy takes scores [N, classes] or integer classes [N]; "
             f"got {scores.dtype} {list(scores.shape)}"
         )
-    return np.argmax(scores, axis=1)
+    best: npt.NDArray[np.int64] = np.argmax(scores, axis=1)
+    return best
 
 
-def correct(outputs: npt.NDArray[Any], labels: npt.NDArray[Any]) -> int:
+def correct(outputs: Array, labels: Array) -> int:
     """Count the samples whose predicted class is the label.
 
     Args:

@@ -69,6 +69,14 @@ def test_typed_marker_is_shipped(root: Path, pyproject: dict[str, Any]) -> None:
     assert "py.typed" in pyproject["tool"]["setuptools"]["package-data"]["ternary_engine"]
 
 
+def test_every_data_file_is_shipped(root: Path, pyproject: dict[str, Any]) -> None:
+    shipped = pyproject["tool"]["setuptools"]["package-data"]["ternary_engine.zoo"]
+    files = [path for path in (root / "ternary_engine" / "zoo").iterdir() if path.is_file()]
+    lost = [f.name for f in files if f.suffix != ".py" and not any(map(f.match, shipped))]
+    assert files
+    assert not lost
+
+
 def test_version_is_the_same_everywhere(root: Path, pyproject: dict[str, Any]) -> None:
     assert pyproject["project"]["version"] == te.__version__
     assert f"## [{te.__version__}]" in (root / "CHANGELOG.md").read_text()

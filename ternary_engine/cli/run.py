@@ -137,9 +137,8 @@ def _accuracy(outputs: Any, labels: Any, *, insist: bool) -> dict[str, Any]:
     """
     from ternary_engine import accuracy
 
-    first = next(iter(_named(outputs).values()))
     try:
-        hits = accuracy.correct(first, labels)
+        hits = accuracy.correct(accuracy.first_output(outputs), labels)
     except ValueError as error:
         if insist:
             raise
