@@ -1,0 +1,91 @@
+"""Export through PyTorch's own ONNX exporter, checked against ONNX Runtime."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import onnxruntime as ort
+import torch
+from torch import Tensor, nn
+
+from bench.train.checkpoint import replace
+from bench.train.layers import freeze, set_error_rate
+
+
+def export(
+    model: nn.Module, example: Tensor, path: Path, *, stored: bool = True, dynamo: bool = True
+) -> None:
+    """Write one ONNX file with a free batch size; input ``x``, output ``scores``.
+
+    ``stored=True`` writes the quantised weights as plain floats and every layer as it is.
+    ``stored=False`` is the exporter's default on the model as trained: latent weights with the
+    quantiser in the graph where they are large, folded where small, and batch norm multiplied
+    into folded weights that it follows directly.
+    """
+    model = copy.deepcopy(model).cpu().eval()
+    set_error_rate(model, 0.0)
+    if stored:
+        freeze(model)
+    replace(path, lambda beside: _export(model, example.cpu(), beside, dynamo, not stored))
+
+
+def _export(model: nn.Module, example: Tensor, path: Path, dynamo: bool, optimise: bool) -> None:
+    axes = (
+        {"dynamic_shapes": ({0: torch.export.Dim("batch")},), "optimize": optimise}
+        if dynamo
+        else {"dynamic_axes": {"x": {0: "batch"}, "scores": {0: "batch"}}}
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            model,
+            (example,),
+            str(path),
+            input_names=["x"],
+            output_names=["scores"],
+            dynamo=dynamo,
+            external_data=False,
+            verbose=False,
+            **axes,
+        )
+    graph = onnx.load(path)
+    _strip(graph)
+    onnx.checker.check_model(graph, full_check=True)
+    onnx.save(graph, path)
+
+
+def _strip(model: onnx.ModelProto) -> None:
+    """Drop the exporter's notes: stack traces with the paths of the machine that trained."""
+    graph = model.graph
+    for noted in (model, graph, *graph.node, *graph.input, *graph.output, *graph.value_info):
+        noted.ClearField("metadata_props")
+    for node in graph.node:
+        node.ClearField("doc_string")
+    for tensor in graph.initializer:
+        tensor.ClearField("metadata_props")
+
+
+def run_onnx(path: Path, x: npt.NDArray[np.generic]) -> npt.NDArray[np.float32]:
+    """Scores of ONNX Runtime with every graph optimisation off."""
+    options = ort.SessionOptions()
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.intra_op_num_threads = 1
+    session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    (scores,) = session.run(None, {session.get_inputs()[0].name: x})
+    return scores
+
+
+@torch.no_grad()
+def verify(model: nn.Module, x: Tensor, path: Path) -> float:
+    """Largest difference of the scores; raises if any predicted class differs."""
+    expected = model.cpu().eval()(x.cpu()).numpy()
+    scores = run_onnx(path, x.cpu().numpy())
+    different = int((expected.argmax(1) != scores.argmax(1)).sum())
+    if different:
+        raise RuntimeError(f"{path}: {different} of {len(x)} predictions differ from PyTorch's")
+    return float(np.abs(expected - scores).max())

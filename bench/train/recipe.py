@@ -1,0 +1,57 @@
+"""How to train: cycles of cosine-annealed AdamW."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """A schedule; each cycle begins with a fresh optimiser.
+
+    Attributes:
+        cycles: epochs of each cosine cycle; the learning rate falls from ``lr`` to 0 in each.
+        lr: learning rate at the start of a cycle.
+        batch: samples per step; a last, smaller batch is dropped.
+        decay: the decoupled weight decay of a cycle of T epochs is
+            decay * sqrt(batch / (samples * T)), and AdamW multiplies it by the learning rate.
+        ber: bit error rate injected into the stored weights during training.
+        augment: name of an augmentation in `augment`, or ``none``.
+        seed: of initial weights, sample order, augmentation and injected errors.
+    """
+
+    cycles: tuple[int, ...] = (100, 200, 400)
+    lr: float = 0.01
+    batch: int = 128
+    decay: float = 2.0
+    ber: float = 0.0
+    augment: str = "none"
+    seed: int = 0
+
+    @property
+    def epochs(self) -> int:
+        """Epochs in all."""
+        return sum(self.cycles)
+
+    def place(self, epoch: int) -> tuple[int, int]:
+        """Epoch within its cycle, and length of that cycle."""
+        for length in self.cycles:
+            if epoch < length:
+                return epoch, length
+            epoch -= length
+        raise ValueError(f"epoch {epoch} beyond the end of cycles {self.cycles}")
+
+    def learning_rate(self, epoch: int, progress: float) -> float:
+        """Learning rate at a share ``progress`` (0..1) of an epoch."""
+        start, length = self.place(epoch)
+        return self.lr / 2 * (1 + math.cos(math.pi * (start + progress) / length))
+
+    def weight_decay(self, epoch: int, samples: int) -> float:
+        """Weight decay of the cycle this epoch belongs to."""
+        return self.decay * math.sqrt(self.batch / (samples * self.place(epoch)[1]))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return {**asdict(self), "cycles": list(self.cycles)}

@@ -1,0 +1,117 @@
+"""Small networks trained by this project, with the data they are measured on.
+
+Examples:
+    >>> from ternary_engine import zoo
+    >>> zoo.names()
+    ('mlp_ternary', 'mlp_binary', 'cnn_ternary')
+    >>> x, y = zoo.data("mlp_ternary")
+    >>> x.shape, y.shape
+    ((450, 64), (450,))
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from ternary_engine.network import Network
+
+__all__ = ["Entry", "data", "describe", "load", "names", "path"]
+
+_FOLDER = Path(__file__).resolve().parent
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """What is known of one network of the zoo.
+
+    Attributes:
+        name: as in `names`.
+        title: the network in words.
+        weights: ``ternary`` or ``binary``.
+        activations: ``ternary`` or ``binary``.
+        accuracy: share of the shipped test samples it classifies correctly.
+        float32_accuracy: of the same architecture with real weights and activations, trained alike.
+        samples: number of shipped test samples.
+        seed: of the training.
+        command: trains and exports it again, from the root of the source tree.
+        onnx_bytes: size of the network's file.
+    """
+
+    name: str
+    title: str
+    weights: str
+    activations: str
+    accuracy: float
+    float32_accuracy: float
+    samples: int
+    seed: int
+    command: str
+    onnx_bytes: int
+
+
+def names() -> tuple[str, ...]:
+    """Names of the networks that ship."""
+    return tuple(_table())
+
+
+def path(name: str) -> Path:
+    """Where the ONNX file of a network is."""
+    _known(name)
+    return _FOLDER / f"{name}.onnx"
+
+
+def data(name: str) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
+    """Test samples: inputs as the network takes them, and their labels."""
+    _known(name)
+    with np.load(_FOLDER / f"{name}.npz", allow_pickle=False) as arrays:
+        return arrays["x"], arrays["y"]
+
+
+def load(name: str) -> Network:
+    """Convert a network of the zoo."""
+    from ternary_engine.converters import convert
+
+    return convert(path(name))
+
+
+def describe(name: str) -> Entry:
+    """What the network is, how it was trained and how well it does."""
+    _known(name)
+    record = _table()[name]
+    return Entry(
+        name=name,
+        title=record["title"],
+        weights=record["weights"],
+        activations=record["activations"],
+        accuracy=record["accuracy"],
+        float32_accuracy=record["float32_accuracy"],
+        samples=record["samples"],
+        seed=record["recipe"]["seed"],
+        command=record["command"],
+        onnx_bytes=record["onnx_bytes"],
+    )
+
+
+@functools.cache
+def _table() -> dict[str, dict[str, Any]]:
+    table: dict[str, dict[str, Any]] = json.loads(
+        (_FOLDER / "zoo.json").read_text(encoding="utf-8")
+    )
+    return table
+
+
+def _known(name: str) -> None:
+    if name in names():
+        return
+    near = difflib.get_close_matches(str(name), names(), 1)
+    hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(names())}"
+    raise ValueError(f"the zoo has no network {name!r}; {hint}")
