@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ternary_engine.cli import screen
-from ternary_engine.cli.options import AsJson
+from ternary_engine.cli.options import AsJson, within
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -28,14 +28,19 @@ def bench(
         list[int] | None,
         typer.Option(
             metavar="N",
-            min=1,
+            callback=within(1),
             help="Samples in a call; may be given more than once "
             "[dim]\\[default: 1 and all of the network's data][/dim].",
         ),
     ] = None,
-    threads: Annotated[int, typer.Option(metavar="N", min=1, help="Threads for either.")] = 1,
+    threads: Annotated[
+        int, typer.Option(metavar="N", callback=within(1), help="Threads for either.")
+    ] = 1,
     seconds: Annotated[
-        float, typer.Option(metavar="S", min=0.0, help="Time for each measurement, in seconds.")
+        float,
+        typer.Option(
+            metavar="S", callback=within(0), help="Time for each measurement, in seconds."
+        ),
     ] = 1.0,
     json: AsJson = False,
 ) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from ternary_engine.cli import screen
+from ternary_engine.cli.options import within
 
 __all__ = ["convert"]
 
@@ -22,8 +23,7 @@ def convert(
         int | None,
         typer.Option(
             metavar="BITS",
-            min=1,
-            max=8,
+            callback=within(1, 8),
             help="Quantise real-valued inputs of crossbar layers to this many bits and present "
             "them bit by bit [dim]\\[default: keep them real, true to the model][/dim].",
         ),

@@ -72,10 +72,10 @@ def read_arrays(path: Path) -> dict[str, Array]:
         raise ValueError(f"{path}: data files are .npz or .npy; got {path.suffix or 'no suffix'}")
     check_file(path)
     try:
-        loaded = np.load(path, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            return {"x": loaded}
-        with loaded:
+        with path.open("rb") as file:  # np.load leaves a damaged file open when it opens it
+            loaded = np.load(file, allow_pickle=False)
+            if isinstance(loaded, np.ndarray):
+                return {"x": loaded}
             return {name: loaded[name] for name in loaded.files}
     except (ValueError, EOFError, zipfile.BadZipFile, KeyError) as error:
         raise ValueError(f"{path}: not a readable {path.suffix} file: {error}") from error

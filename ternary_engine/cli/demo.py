@@ -9,7 +9,7 @@ import typer
 
 from ternary_engine.cli import screen, sensing
 from ternary_engine.cli.bench import comparison_table
-from ternary_engine.cli.options import AsJson
+from ternary_engine.cli.options import AsJson, within
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -36,10 +36,12 @@ ERROR_STEP = """
 def demo(
     seed: Annotated[
         int,
-        typer.Option(metavar="N", min=0, help="Seed of the error draws: same seed, same table."),
+        typer.Option(
+            metavar="N", callback=within(0), help="Seed of the error draws: same seed, same table."
+        ),
     ] = 7,
     threads: Annotated[
-        int, typer.Option(metavar="N", min=1, help="Threads for either engine.")
+        int, typer.Option(metavar="N", callback=within(1), help="Threads for either engine.")
     ] = 1,
     json: AsJson = False,
 ) -> None:

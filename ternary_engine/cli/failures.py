@@ -54,7 +54,8 @@ def _usage(error: Exception) -> str:
     message = str(getattr(error, "format_message", error.__str__)()).strip()
     context = getattr(error, "ctx", None)
     path = context.command_path if context else "ternary-engine"
-    return f"{message} See '{path} --help'."
+    stop = "" if message.endswith((".", "?", "!", ")")) else "."
+    return f"{message}{stop} See '{path} --help'."
 
 
 def _os_error(error: OSError) -> str:

@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-__all__ = ["AsJson", "BatchSize", "NetworkFile", "Seed", "Threads"]
+__all__ = ["AsJson", "BatchSize", "NetworkFile", "Seed", "Threads", "within"]
+
+
+def within(least: float, most: float | None = None) -> Callable[[Any], Any]:
+    """Make a check of a number, or of each in a list, that says what it got and what it takes."""
+
+    def check(value: Any) -> Any:
+        for one in value if isinstance(value, list | tuple) else [value]:
+            if one is not None and not (one >= least and (most is None or one <= most)):
+                takes = f"{least} or more" if most is None else f"{least} to {most}"
+                raise typer.BadParameter(f"got {one}; it takes {takes}")
+        return value
+
+    return check
+
 
 NetworkFile = Annotated[
     Path,
@@ -17,7 +32,10 @@ AsJson = Annotated[bool, typer.Option("--json", help="Write JSON to stdout.")]
 Threads = Annotated[
     int | None,
     typer.Option(
-        "--threads", metavar="N", min=1, help="Threads to use [dim]\\[default: every core][/dim]."
+        "--threads",
+        metavar="N",
+        callback=within(1),
+        help="Threads to use [dim]\\[default: every core][/dim].",
     ),
 ]
 BatchSize = Annotated[
@@ -25,7 +43,7 @@ BatchSize = Annotated[
     typer.Option(
         "--batch-size",
         metavar="N",
-        min=1,
+        callback=within(1),
         help="Samples at a time [dim]\\[default: chosen by the engine][/dim].",
     ),
 ]
@@ -34,7 +52,7 @@ Seed = Annotated[
     typer.Option(
         "--seed",
         metavar="N",
-        min=0,
+        callback=within(0),
         help="Seed of the error draws. The same seed, network, data and version give the same "
         "results bit for bit, whatever --threads; with --per sample or read also whatever "
         "--batch-size. Another version may draw differently. [dim]\\[default: fresh each "

@@ -61,12 +61,9 @@ def emit_json(data: Any) -> None:
 
 def emit_pairs(pairs: Iterable[tuple[str, str]]) -> None:
     """Put labelled lines on stdout; the labels make a column."""
-    grid = Table.grid(padding=(0, 2, 0, 0))
-    grid.add_column(style="dim", no_wrap=True)
-    grid.add_column(overflow="fold")
-    for label, line in pairs:
-        grid.add_row(label, line)
-    emit(grid)
+    listed = list(pairs)
+    room = max((len(label) for label, _ in listed), default=0) + 2
+    emit(*(f"[dim]{label:{room}}[/]{line}" for label, line in listed))
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]], title: str = "") -> Table:
