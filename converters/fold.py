@@ -32,7 +32,9 @@ def from_model(model: onnx.ModelProto) -> Graph:
         if tensor is None:
             nodes.append(Node(item))
         else:
-            constants[item.output[0]] = tensor
+            constants[item.output[0]] = named = onnx.TensorProto()
+            named.CopyFrom(tensor)
+            named.name = item.output[0]
     opsets = {("" if o.domain == "ai.onnx" else o.domain): o.version for o in model.opset_import}
     for node in nodes:
         opsets.setdefault(node.domain, 1)

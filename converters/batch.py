@@ -1,0 +1,229 @@
+"""Shapes, types and the batch axis, learnt by running the graph on random samples."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper
+
+from ternary_engine.converters.graph import Array, Graph, Node, Session
+from ternary_engine.exceptions import ConversionError
+
+SEVERAL = 3  # samples in a trial batch
+FREE_SIZES = (8, 32, 64, 224, 1)  # tried for axes of unknown size
+SCALES = (1.0, 16.0, 128.0)  # of random inputs: networks differ in what they are fed
+
+Shape = tuple[int | None, ...]
+
+
+@dataclass
+class Shapes:
+    """What running showed.
+
+    Attributes:
+        shapes: of each value; the first axis is None where it counts samples.
+        dtypes: of each value.
+        batching: as `network.Network.batching`.
+    """
+
+    shapes: dict[str, Shape]
+    dtypes: dict[str, np.dtype[Any]]
+    batching: str
+
+    def per_sample(self, name: str) -> Shape | None:
+        """Shape of one sample's part of a value, None where it has none."""
+        shape = self.shapes.get(name)
+        return shape[1:] if shape and shape[0] is None else None
+
+
+class Sampler:
+    """Draws random inputs of any batch size.
+
+    Attributes:
+        graph: whose inputs to feed.
+        fixed: batch size written into the model, 0 where it is free or there is none.
+        free_size: used for axes of unknown size.
+    """
+
+    def __init__(self, graph: Graph, free_size: int) -> None:
+        self.graph = graph
+        self.free_size = free_size
+        self.dims = {i.name: declared_shape(i) for i in graph.inputs}
+        first = {dims[0] if dims else 0 for dims in self.dims.values()}
+        only = first.pop() if len(first) == 1 else 0
+        self.fixed: int = only or 0
+        self.has_batch = only != 0
+
+    def draw(self, batch: int, scale: float, seed: int) -> dict[str, Array]:
+        """Random inputs."""
+        random = np.random.default_rng(seed)
+        feeds = {}
+        for info in self.graph.inputs:
+            dims = [d or self.free_size for d in self.dims[info.name]]
+            if self.has_batch:
+                dims[0] = batch
+            kind = info.type.tensor_type.elem_type
+            feeds[info.name] = _draw(random, helper.tensor_dtype_to_np_dtype(kind), dims, scale)
+        return feeds
+
+
+def _draw(
+    random: np.random.Generator, dtype: np.dtype[Any], dims: list[int], scale: float
+) -> Array:
+    if dtype == np.bool_:
+        return random.random(dims) < 0.5
+    if dtype.kind in "iu":
+        info = np.iinfo(dtype)
+        high = min(int(info.max), 255) if dtype.itemsize == 1 else 1
+        return random.integers(max(int(info.min), -128) * (high > 1), high + 1, dims, dtype)
+    values = random.normal(0, 1, dims) * scale
+    return np.asarray(np.abs(values) if scale > 64 else values).astype(dtype)
+
+
+def declared_shape(info: onnx.ValueInfoProto) -> list[int]:
+    """Sizes that a port declares; 0 where free."""
+    return [max(d.dim_value, 0) for d in info.type.tensor_type.shape.dim]
+
+
+def study(graph: Graph) -> Shapes:
+    """Free the batch axis where that is possible and learn all shapes; changes the graph.
+
+    Raises:
+        ConversionError: the graph does not run at all.
+    """
+    problem: ConversionError | None = None
+    for size in FREE_SIZES:
+        sampler = Sampler(graph, size)
+        try:
+            return _study(graph, sampler)
+        except ConversionError as error:
+            problem = problem or error
+        if all(all(dims[1:]) for dims in sampler.dims.values()):
+            break
+    assert problem is not None
+    raise problem
+
+
+def _study(graph: Graph, sampler: Sampler) -> Shapes:
+    names = _values(graph)
+    one = sampler.fixed or 1
+    feeds = sampler.draw(one, 1.0, 0)
+    session = Session(graph.model(graph.nodes, graph.inputs, names))
+    small = _run(session, feeds, names)
+    dtypes = {n: v.dtype for n, v in small.items() if isinstance(v, np.ndarray)}
+    if not sampler.has_batch:
+        return _rigid(small, dtypes, "whole")
+    freed = _free(graph, small, one)
+    try:
+        trial = Session(freed.model(freed.nodes, freed.inputs, names))
+        large = _run(trial, sampler.draw(SEVERAL * one, 1.0, 1), names)
+        agree = [_agrees(session, trial, sampler, seed) for seed in range(len(SCALES))]
+    except ConversionError:
+        if not sampler.fixed:
+            raise
+        return _rigid(small, dtypes, "single" if one == 1 else "whole")
+    # one of the three may differ: rounding can push a value across a step
+    independent = sum(agree) > 1
+    if sampler.fixed and not independent:
+        return _rigid(small, dtypes, "single" if one == 1 else "whole")
+    graph.nodes, graph.constants = freed.nodes, freed.constants
+    graph.inputs, graph.outputs = freed.inputs, freed.outputs
+    shapes = {n: _shape(small[n], large[n], one) for n in dtypes}
+    return Shapes(shapes, dtypes, "free" if independent else "whole")
+
+
+def _values(graph: Graph) -> list[str]:
+    names = [*graph.input_names, *(o for node in graph.nodes for o in node.outputs if o)]
+    return list(dict.fromkeys(n for n in names if n not in graph.constants))
+
+
+def _run(session: Session, feeds: Mapping[str, Array], names: list[str]) -> dict[str, Array]:
+    return dict(zip(names, session(feeds, names), strict=True))
+
+
+def _shape(small: Array, large: Array, one: int) -> Shape:
+    first, second = small.shape, large.shape
+    batch = len(first) == len(second) > 0 and first[1:] == second[1:]
+    if batch and first[0] == one and second[0] == SEVERAL * one:
+        return (None, *first[1:])
+    return first
+
+
+def _rigid(values: dict[str, Array], dtypes: dict[str, np.dtype[Any]], batching: str) -> Shapes:
+    """Shapes where the batch size cannot change; one sample at a time makes it free again."""
+    shapes: dict[str, Shape] = {}
+    for name in dtypes:
+        shape = values[name].shape
+        single = batching == "single" and len(shape) > 0 and shape[0] == 1
+        shapes[name] = (None, *shape[1:]) if single else shape
+    return Shapes(shapes, dtypes, batching)
+
+
+def _free(graph: Graph, values: Mapping[str, Array], one: int) -> Graph:
+    """A copy with a symbolic batch axis, and Reshape targets that follow it."""
+    freed = Graph(
+        [], dict(graph.constants), [], [], graph.opsets, graph.ir_version, graph.arrays, graph.fresh
+    )
+    for node in graph.nodes:
+        freed.nodes.append(_reshape(freed, node, values, one) if node.op == "Reshape" else node)
+    freed.inputs = [_symbolic(i) for i in graph.inputs]
+    freed.outputs = [_unshaped(o) for o in graph.outputs]
+    graph.fresh = freed.fresh
+    freed.prune()
+    return freed
+
+
+def _reshape(graph: Graph, node: Node, values: Mapping[str, Array], one: int) -> Node:
+    shape = values[node.outputs[0]].shape
+    source = values[node.inputs[0]].shape if node.inputs[0] in values else ()
+    if not shape or shape[0] % one or not source or source[0] % one or 0 in shape:
+        return node
+    target = graph.add_constant(np.array([-1, *shape[1:]], np.int64), node.outputs[0])
+    copy = Node(node.proto)
+    copy.inputs = [node.inputs[0], target]
+    return copy
+
+
+def _symbolic(info: onnx.ValueInfoProto) -> onnx.ValueInfoProto:
+    copy = onnx.ValueInfoProto()
+    copy.CopyFrom(info)
+    copy.type.tensor_type.shape.dim[0].Clear()
+    copy.type.tensor_type.shape.dim[0].dim_param = "N"
+    return copy
+
+
+def _unshaped(info: onnx.ValueInfoProto) -> onnx.ValueInfoProto:
+    """Declared output shapes may hold the old batch size."""
+    kind = info.type.tensor_type.elem_type or TensorProto.FLOAT
+    return helper.make_tensor_value_info(info.name, kind, None)
+
+
+def _agrees(source: Session, trial: Session, sampler: Sampler, seed: int) -> bool:
+    """Whether a batch gives what its samples give one at a time."""
+    one = sampler.fixed or 1
+    feeds = sampler.draw(SEVERAL * one, SCALES[seed], seed + 10)
+    names = sampler.graph.output_names
+    together = trial(feeds, names)
+    apart = [
+        source({n: v[i * one : (i + 1) * one] for n, v in feeds.items()}, names)
+        for i in range(SEVERAL)
+    ]
+    return all(
+        _close(whole, [part[k] for part in apart]) for k, whole in enumerate(together)
+    )
+
+
+def _close(whole: Array, parts: list[Array]) -> bool:
+    if not isinstance(whole, np.ndarray) or not whole.ndim:
+        return False
+    stacked = np.concatenate(parts) if parts[0].ndim else whole
+    if whole.shape != stacked.shape:
+        return False
+    if whole.dtype.kind != "f":
+        return bool((whole == stacked).all())
+    size = np.abs(stacked[np.isfinite(stacked)]).max(initial=0.0)
+    return bool(np.allclose(whole, stacked, rtol=1e-4, atol=1e-4 * size, equal_nan=True))
