@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -113,9 +114,8 @@ def test_unknown_name(call: Any) -> None:
 
 
 def test_importing_the_zoo_is_cheap() -> None:
-    code = (
-        "import sys, ternary_engine.zoo; print(sorted({'onnx', 'numba', 'torch'} & {*sys.modules}))"
-    )
+    heavy = "{'onnx', 'numba', 'torch'}"
+    code = f"import sys, ternary_engine.zoo; print(sorted({heavy} & {{*sys.modules}}))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
@@ -128,3 +128,19 @@ def test_converted_network_agrees(name: str) -> None:
     assert isinstance(scores, np.ndarray)
     np.testing.assert_array_equal(scores.argmax(1), expected.argmax(1))
     assert (scores.argmax(1) == y).mean() == zoo.describe(name).accuracy
+
+
+@pytest.mark.slow
+def test_training_command(root: Path, tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="training needs the extra 'train' (torch is absent)")
+    pytest.importorskip("sklearn", reason="training needs the extra 'train'")
+    command = [sys.executable, "-m", "bench.train.digits", "mlp_ternary", "cnn_ternary"]
+    command += ["--epochs", "2", "--out", str(tmp_path), "--runs", str(tmp_path / "runs")]
+    subprocess.run(command, cwd=root, check=True, capture_output=True)
+    table = json.loads((tmp_path / "zoo.json").read_text())
+    assert list(table) == ["mlp_ternary", "cnn_ternary"]
+    for name, entry in table.items():
+        x, y = (np.load(tmp_path / f"{name}.npz")[key] for key in ("x", "y"))
+        np.testing.assert_array_equal(x, zoo.data(name)[0])
+        (scores,) = _run((tmp_path / f"{name}.onnx").read_bytes(), x)
+        assert (scores.argmax(1) == y).mean() == entry["accuracy"] > 0.5

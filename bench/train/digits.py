@@ -9,7 +9,7 @@ import argparse
 import json
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -76,9 +76,8 @@ def train(plan: Plan, kind: Kind, data: Dataset, folder: Path) -> tuple[nn.Modul
     return model, fit(Run(model, data, plan.recipe, folder, label))
 
 
-def make(name: str, out: Path, runs: Path) -> dict[str, Any]:
+def make(name: str, plan: Plan, out: Path, runs: Path) -> dict[str, Any]:
     """Train, export, check and describe one network of the zoo."""
-    plan = PLANS[name]
     data = digits(plan.size)
     model, metrics = train(plan, plan.kind, data, runs / name)
     _, reference = train(plan, "real", data, runs / f"{name}_float32")
@@ -112,6 +111,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=ZOO, help="folder of the zoo")
     parser.add_argument("--runs", type=Path, default=Path("build/train"), help="checkpoints")
     parser.add_argument("--fresh", action="store_true", help="ignore checkpoints there")
+    parser.add_argument("--epochs", type=int, help="fewer than the recipe's, to try it out")
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
@@ -121,7 +121,10 @@ def main() -> None:
         if options.fresh:
             for folder in options.runs.glob(f"{name}*"):
                 shutil.rmtree(folder)
-        table[name] = make(name, options.out, options.runs)
+        plan = PLANS[name]
+        if options.epochs:
+            plan = replace(plan, recipe=replace(plan.recipe, cycles=(options.epochs,)))
+        table[name] = make(name, plan, options.out, options.runs)
         save_json(table_path, {key: table[key] for key in PLANS if key in table})
         print(f"{name}: test accuracy {table[name]['accuracy']:.2%}")
 
