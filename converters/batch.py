@@ -53,10 +53,10 @@ class Sampler:
         self.graph = graph
         self.free_size = free_size
         self.dims = {i.name: declared_shape(i) for i in graph.inputs}
-        first = {dims[0] if dims else 0 for dims in self.dims.values()}
-        only = first.pop() if len(first) == 1 else 0
+        first = {dims[0] if dims else None for dims in self.dims.values()}
+        only = first.pop() if len(first) == 1 else None
         self.fixed: int = only or 0
-        self.has_batch = only != 0
+        self.has_batch = only is not None
 
     def draw(self, batch: int, scale: float, seed: int) -> dict[str, Array]:
         """Random inputs."""
@@ -119,8 +119,9 @@ def _study(graph: Graph, sampler: Sampler) -> Shapes:
         return _rigid(small, dtypes, "whole")
     freed = _free(graph, small, one)
     try:
-        trial = Session(freed.model(freed.nodes, freed.inputs, names))
-        large = _run(trial, sampler.draw(SEVERAL * one, 1.0, 1), names)
+        kept = _values(freed)
+        trial = Session(freed.model(freed.nodes, freed.inputs, kept))
+        large = _run(trial, sampler.draw(SEVERAL * one, 1.0, 1), kept)
         agree = [_agrees(session, trial, sampler, seed) for seed in range(len(SCALES))]
     except ConversionError:
         if not sampler.fixed:
@@ -132,7 +133,7 @@ def _study(graph: Graph, sampler: Sampler) -> Shapes:
         return _rigid(small, dtypes, "single" if one == 1 else "whole")
     graph.nodes, graph.constants = freed.nodes, freed.constants
     graph.inputs, graph.outputs = freed.inputs, freed.outputs
-    shapes = {n: _shape(small[n], large[n], one) for n in dtypes}
+    shapes = {n: _shape(small[n], large[n], one) for n in dtypes if n in large}
     return Shapes(shapes, dtypes, "free" if independent else "whole")
 
 
@@ -166,8 +167,9 @@ def _rigid(values: dict[str, Array], dtypes: dict[str, np.dtype[Any]], batching:
 def _free(graph: Graph, values: Mapping[str, Array], one: int) -> Graph:
     """A copy with a symbolic batch axis, and Reshape targets that follow it."""
     freed = Graph(
-        [], dict(graph.constants), [], [], graph.opsets, graph.ir_version, graph.arrays, graph.fresh
-    )
+        [], dict(graph.constants), [], [], graph.opsets, graph.ir_version, graph.arrays,
+        graph.origins, graph.fresh,
+    )  # fmt: skip
     for node in graph.nodes:
         freed.nodes.append(_reshape(freed, node, values, one) if node.op == "Reshape" else node)
     freed.inputs = [_symbolic(i) for i in graph.inputs]

@@ -123,6 +123,7 @@ def fold(graph: Graph) -> None:
             rest.append(node)
     if not folded:
         return
+    graph.trace_origins(folded)
     used = {n for node in rest for n in (*node.inputs, *node.captured)} | set(graph.output_names)
     wanted = [o for node in folded for o in node.outputs if o in used]
     try:

@@ -86,6 +86,9 @@ class Graph:
         inputs, outputs: value infos of the graph's ports.
         opsets: version by domain.
         ir_version: of the source model.
+        arrays: constants already unpacked.
+        origins: for folded constants, the initialiser that they were made of.
+        fresh: counts new names.
     """
 
     nodes: list[Node]
@@ -95,6 +98,7 @@ class Graph:
     opsets: dict[str, int]
     ir_version: int
     arrays: dict[str, Array] = field(default_factory=dict)
+    origins: dict[str, str] = field(default_factory=dict)
     fresh: int = 0
 
     def array(self, name: str) -> Array:
@@ -129,6 +133,15 @@ class Graph:
     def output_names(self) -> list[str]:
         """Names of the graph outputs."""
         return [o.name for o in self.outputs]
+
+    def trace_origins(self, nodes: Iterable[Node]) -> None:
+        """Note which initialiser each value made of constants alone goes back to."""
+        for node in nodes:
+            known = [i for i in node.inputs if i in self.origins or i in self.constants]
+            if known:
+                size = {i: np.prod(self.constants[self.origins.get(i, i)].dims) for i in known}
+                largest = max(known, key=size.__getitem__)
+                self.origins.update(dict.fromkeys(node.outputs, self.origins.get(largest, largest)))
 
     def producers(self) -> dict[str, Node]:
         """The node that makes each value."""

@@ -112,7 +112,8 @@ def find_layers(graph: Graph, shapes: Shapes, analysis: Analysis) -> dict[str, W
             slot = 0
             if node.op != "MatMul" or node.inputs[0] not in graph.constants:
                 continue
-        name = _unique(node, node.inputs[slot], index, taken)
+        weight = graph.origins.get(node.inputs[slot], node.inputs[slot])
+        name = _unique(node, weight, index, taken)
         found[node.outputs[0]] = _describe(graph, shapes, analysis, producers, node, slot, name)
     return found
 
