@@ -34,8 +34,17 @@ __all__ = [
 
 BLOCK_SECONDS = 0.02  # one turn: long enough for caches and a pool's threads to settle
 ROUNDS = 5  # turns each, at least
-ISA_FLAGS = ("avx2", "avx512f", "avx512_vpopcntdq", "neon", "asimd", "sve")
 PACKAGES = ("ternary-engine", "numpy", "numba", "llvmlite", "onnx", "onnxruntime")
+
+# What the kernels use of a processor, by the system's name for it, weakest first.
+_ISA_NAMES = {
+    "avx2": "AVX2",
+    "avx512f": "AVX-512",
+    "avx512_vpopcntdq": "AVX-512 VPOPCNTDQ",
+    "neon": "NEON",
+    "asimd": "NEON",
+    "sve": "SVE",
+}
 
 Array = npt.NDArray[Any]
 
@@ -202,7 +211,7 @@ def against_onnxruntime(
 def device() -> str:
     """Name the processor and the vector instructions that matter here, in one line."""
     known = machine()
-    flags = [flag.upper().replace("512_", "512 ") for flag in known["isa"]]
+    flags = [_ISA_NAMES[flag] for flag in known["isa"]]
     cores = f"{known['cores']} core{'s' if known['cores'] != 1 else ''}"
     return ", ".join([known["cpu"], cores, *flags[-1:]])
 
@@ -218,7 +227,7 @@ def machine() -> dict[str, Any]:
     return {
         "cpu": cpu,
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1,
-        "isa": [flag for flag in ISA_FLAGS if flag in flags],
+        "isa": [flag for flag in _ISA_NAMES if flag in flags],
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         "versions": {name: _version(name) for name in PACKAGES},

@@ -107,18 +107,25 @@ def totals(network: Network) -> dict[str, Any]:
 def warnings(network: Network) -> list[str]:
     """List what a user should know before relying on the network: the converter's notes first."""
     found = list(network.notes)
+    told = {note.partition(":")[0] for note in found}
+    return found + [line for line in _general(network) if line.partition(":")[0] not in told]
+
+
+def _general(network: Network) -> list[str]:
+    """List what holds of any network like this one."""
+    lines = []
     if not network.layers:
-        found.append("no convolution or linear layer: ONNX Runtime computes the whole graph")
+        lines.append("no convolution or linear layer: ONNX Runtime computes the whole graph")
     elif all(layer.placement == "digital" for layer in network.layers):
-        found.append(
+        lines.append(
             "no layer is on the crossbar: ONNX Runtime computes the whole network, "
             "and sense errors cannot touch it"
         )
     if network.batching == "single":
-        found.append("the digital pieces take one sample at a time: large batches gain little")
+        lines.append("the digital pieces take one sample at a time: large batches gain little")
     elif network.batching == "whole":
-        found.append("samples of a batch influence one another: a batch is never split")
-    return found
+        lines.append("samples of a batch influence one another: a batch is never split")
+    return lines
 
 
 def as_dict(network: Network) -> dict[str, Any]:
@@ -164,11 +171,11 @@ def render(network: Network, width: int = 120) -> str:
 
 def renderable(network: Network, width: int) -> RenderableType:
     """Lay out the network for a rich console of ``width`` columns."""
-    parts: list[RenderableType] = [_ports(network)]
+    parts: list[RenderableType] = [_ports(network), Text()]
     if network.layers:
-        parts += [_table(network, wide=width >= WIDE), _reasons(network), _closing(network)]
-    parts += [_hanging("note", note, "yellow") for note in warnings(network)]
-    return Group(*parts)
+        parts += [_table(network, wide=width >= WIDE), Text(), _reasons(network), _closing(network)]
+    notes = [_hanging("note", note, "yellow") for note in warnings(network)]
+    return Group(*parts, *([Text(), *notes] if notes else []))
 
 
 def _ports(network: Network) -> Text:
@@ -252,14 +259,14 @@ def _some(names: list[str], most: int = 4) -> str:
     return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
 
 
-def _closing(network: Network) -> Group:
+def _closing(network: Network) -> Text:
     total = totals(network)
     stored = f"{text.size(total['float32_bytes'])} as float32, {text.size(total['stored_bytes'])}"
     line = (
         f"{text.count(total['weights'])} weights, {text.count(total['device_pairs'])} device pairs;"
         f" {stored} stored: {total['compression']:.1f}x smaller"
     )
-    return Group(Text(line), Text())
+    return Text(line)
 
 
 def _hanging(label: str, line: str, style: str) -> Padding:

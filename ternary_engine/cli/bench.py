@@ -73,7 +73,7 @@ def bench(
         rows = [result.as_dict() for result in results]
         screen.emit_json({"machine": benchmark.machine(), "results": rows})
         return
-    screen.emit(comparison_table(results))
+    screen.emit(comparison_table(results), "")
     screen.emit_pairs(_machine_lines(benchmark.machine()))
     _advise(results)
 

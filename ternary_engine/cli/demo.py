@@ -138,11 +138,11 @@ def _show(
     from ternary_engine import benchmark, summary
 
     last = list(nets.values())[-1]
-    screen.emit(summary.renderable(last, screen.width()))
-    screen.emit(_accuracy_table(results))
+    screen.emit(summary.renderable(last, screen.width()), "")
+    screen.emit(_accuracy_table(results), "")
     if "accuracy_by_ber" in results[0]:
-        screen.emit(_error_table(results, seed))
-    screen.emit(comparison_table(comparisons))
+        screen.emit(_error_table(results, seed), "")
+    screen.emit(comparison_table(comparisons), "")
     screen.emit_pairs([("device", benchmark.device())])
 
 

@@ -48,10 +48,18 @@ def width() -> int:
 
 
 def emit(*parts: RenderableType) -> None:
-    """Put data on stdout: text (rich markup is understood) or tables."""
+    """Put data on stdout: text (rich markup is understood) or tables.
+
+    Lines for a file or another program do not end in blanks.
+    """
     console = _console()
-    for part in parts:
-        console.print(part, soft_wrap=isinstance(part, str))
+    with console.capture() as capture:
+        for part in parts:
+            console.print(part, soft_wrap=not console.is_terminal and isinstance(part, str))
+    lines = capture.get()
+    if not console.is_terminal:
+        lines = "".join(line.rstrip() + "\n" for line in lines.splitlines())
+    sys.stdout.write(lines)
 
 
 def emit_json(data: Any) -> None:
@@ -62,8 +70,16 @@ def emit_json(data: Any) -> None:
 def emit_pairs(pairs: Iterable[tuple[str, str]]) -> None:
     """Put labelled lines on stdout; the labels make a column."""
     listed = list(pairs)
+    if _console().is_terminal:
+        grid = Table.grid(padding=(0, 2, 0, 0))
+        grid.add_column(style="dim", no_wrap=True)
+        grid.add_column(overflow="fold")
+        for pair in listed:
+            grid.add_row(*pair)
+        emit(grid)
+        return
     room = max((len(label) for label, _ in listed), default=0) + 2
-    emit(*(f"[dim]{label:{room}}[/]{line}" for label, line in listed))
+    emit(*(f"{label:{room}}{line}" for label, line in listed))
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]], title: str = "") -> Table:
@@ -77,7 +93,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], title: str = ""
         pad_edge=False,
     )
     for place, column in enumerate(columns):
-        made.add_column(column, justify="right" if place else "left", overflow="fold")
+        made.add_column(column, justify="right" if place else "left", no_wrap=not place)
     for row in rows:
         made.add_row(*row)
     return made
