@@ -139,8 +139,6 @@ class Analysis:
             found = self._try_sets(node, moving, [s for s in sets if s is not None])
         if found is None and len(moving) == 1 and node.op in MONOTONE:
             found = self._try_range(node, moving[0])
-        if found is None and node.op == "Sign":
-            return np.array([-1, 0, 1], self.shapes.dtypes[node.outputs[0]])
         dtype = self.shapes.dtypes.get(node.outputs[0])
         if not isinstance(found, np.ndarray) and dtype is not None and dtype.name in SMALL_TYPES:
             everything = _all_of(dtype)
@@ -181,7 +179,7 @@ class Analysis:
         return Range(low, high, integer)
 
     def _stays_integer(self, node: Node, values: Range, low: float, high: float) -> bool:
-        if node.op in ("Round", "Floor", "Ceil", "QuantizeLinear"):
+        if node.op in ("Round", "Floor", "Ceil", "QuantizeLinear", "Sign"):
             return True
         if not values.integer or node.op not in ("Clip", "Min", "Max", "Relu", "Add", "Sub"):
             return False
