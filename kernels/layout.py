@@ -56,7 +56,7 @@ def pack_weights(trits: npt.NDArray[np.int8], *, negative_only: bool = False) ->
     planes = np.stack([_pack_channels(mask) for mask in masks])
     padded = np.zeros((len(masks), panels_for(outputs) * PANEL, *planes.shape[2:]), np.uint64)
     padded[:, :outputs] = planes
-    split = padded.reshape(len(masks), -1, PANEL, taps, words_for(channels))
+    split = padded.reshape(len(masks), panels_for(outputs), PANEL, taps, words_for(channels))
     return np.ascontiguousarray(split.transpose(1, 3, 4, 0, 2)).reshape(-1)
 
 
@@ -65,5 +65,5 @@ def per_output(values: npt.NDArray[np.int64], fill: int) -> npt.NDArray[np.int64
     outputs = len(values)
     padded = np.full((panels_for(outputs) * PANEL, *values.shape[1:]), fill, np.int64)
     padded[:outputs] = values
-    split = padded.reshape(-1, PANEL, *values.shape[1:])
+    split = padded.reshape(panels_for(outputs), PANEL, *values.shape[1:])
     return np.ascontiguousarray(np.moveaxis(split, 1, -1))
