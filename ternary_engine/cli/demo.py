@@ -26,7 +26,7 @@ NEXT_STEPS = """\
 [bold]Next, with a network of your own[/]
   ternary-engine convert model.onnx -o net.tern   import it
   ternary-engine inspect net.tern                 see what landed where, why
-  ternary-engine run net.tern data.npz            accuracy and speed (x, y in .npz)
+  ternary-engine run net.tern data.npz            accuracy and speed
   ternary-engine COMMAND --help                   options, units, examples"""
 
 ERROR_STEP = """

@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ternary_engine import zoo
+
 
 def test_convert_tells_what_it_did_on_stderr(command, source: Path, tmp_path: Path) -> None:
     result = command("convert", source, "-o", tmp_path / "a.tern")
@@ -106,3 +108,37 @@ def test_verbose_lists_the_steps(command, packed: Path, data: Path) -> None:
     result = command("run", packed, data, "-v")
     assert "Crossbar" in result.err
     assert "fc2" in result.err
+
+
+def test_bench_json(command) -> None:
+    result = command("bench", "mlp_ternary", "--batch", 8, "--seconds", 0, "--json")
+    assert result.status == 0
+    told = json.loads(result.out)
+    (row,) = told["results"]
+    assert (row["network"], row["batch"], row["threads"]) == ("mlp_ternary", 8, 1)
+    assert row["ratio"] > 0
+    assert told["machine"]["cpu"]
+
+
+def test_bench_table(command) -> None:
+    result = command("bench", "mlp_ternary", "--batch", 8, "--seconds", 0)
+    for part in ("ONNX Runtime", "ratio", "prepare", "mlp_ternary", "Python 3"):
+        assert part in result.out
+
+
+def test_demo(command) -> None:
+    result = command("demo")
+    assert result.status == 0
+    for part in (*zoo.names(), "as ORT", "100.00 %", "ratio", "Next", "--help"):
+        assert part in result.out
+    assert "converting" in result.err
+
+
+@pytest.mark.slow
+def test_demo_json_agrees_with_the_zoo(command) -> None:
+    told = json.loads(command("demo", "--json").out)
+    for row in told["networks"]:
+        entry = zoo.describe(row["network"])
+        assert row["samples"] == entry.samples
+        assert row["accuracy"] == pytest.approx(entry.accuracy)
+        assert row["agreement"] == 1
