@@ -10,8 +10,6 @@ from torch import nn
 from bench.train.layers import Activation, Conv, Linear, Normalise, Pixels
 from bench.train.quantise import Kind
 
-CIFAR_MEAN = (0.4914, 0.4822, 0.4465)
-CIFAR_DEVIATION = (0.2023, 0.1994, 0.2010)
 PIXEL_GAIN = 0.1  # a ternariser at 0.05 then reads 0 within half a deviation of the mean
 
 Parts = dict[str, nn.Module]
@@ -36,13 +34,19 @@ def cnn(weights: Kind, activations: Kind, f: int = 32) -> nn.Sequential:
 
 
 def vgg(
-    weights: Kind, activations: Kind, f: int = 16, *, normalise: bool = True, channels: int = 3
+    weights: Kind,
+    activations: Kind,
+    f: int = 16,
+    *,
+    normalise: tuple[tuple[float, ...], tuple[float, ...]] | None,
+    channels: int = 3,
 ) -> nn.Sequential:
     """32x32 images, uint8: f f P 2f 2f P 4f 4f P, then 64f -> 512 -> 10.
 
-    ``normalise=False`` scales pixels to 0..1 instead: the first layer then sees 8-bit codes.
+    ``normalise`` is (mean, deviation) per channel; None scales pixels to 0..1 instead: the first
+    layer then sees 8-bit codes.
     """
-    parts: Parts = {"pixels": Normalise(CIFAR_MEAN, CIFAR_DEVIATION) if normalise else Pixels()}
+    parts: Parts = {"pixels": Normalise(*normalise) if normalise else Pixels()}
     widths = (channels, f, f, 2 * f, 2 * f, 4 * f, 4 * f)
     for number, (inputs, outputs) in enumerate(pairwise(widths), 1):
         pool = number % 2 == 0
