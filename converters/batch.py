@@ -14,7 +14,7 @@ from ternary_engine.converters.graph import Array, Graph, Node, Session
 from ternary_engine.exceptions import ConversionError
 
 SEVERAL = 3  # samples in a trial batch
-FREE_SIZES = (8, 32, 64, 224, 1)  # tried for axes of unknown size
+FREE_SIZES = (32, 28, 64, 224, 16, 8, 96, 1)  # tried for axes of unknown size
 SCALES = (1.0, 16.0, 128.0)  # of random inputs: networks differ in what they are fed
 
 Shape = tuple[int | None, ...]
@@ -28,11 +28,13 @@ class Shapes:
         shapes: of each value; the first axis is None where it counts samples.
         dtypes: of each value.
         batching: as `network.Network.batching`.
+        open_sizes: an input has a free axis besides the batch.
     """
 
     shapes: dict[str, Shape]
     dtypes: dict[str, np.dtype[Any]]
     batching: str
+    open_sizes: bool = False
 
     def per_sample(self, name: str) -> Shape | None:
         """Shape of one sample's part of a value, None where it has none."""
@@ -45,7 +47,10 @@ class Sampler:
 
     Attributes:
         graph: whose inputs to feed.
+        carriers: inputs whose first axis is the batch.
+        has_batch: whether there is one.
         fixed: batch size written into the model, 0 where it is free or there is none.
+        open_sizes: another axis is free too.
         free_size: used for axes of unknown size.
     """
 
@@ -53,10 +58,12 @@ class Sampler:
         self.graph = graph
         self.free_size = free_size
         self.dims = {i.name: declared_shape(i) for i in graph.inputs}
-        first = {dims[0] if dims else None for dims in self.dims.values()}
-        only = first.pop() if len(first) == 1 else None
-        self.fixed: int = only or 0
-        self.has_batch = only is not None
+        first = {name: dims[0] for name, dims in self.dims.items() if dims}
+        free = {name for name, size in first.items() if not size}
+        self.carriers = free or (set(first) if len(set(first.values())) == 1 else set())
+        self.fixed: int = 0 if free else next(iter(first.values()), 0)
+        self.has_batch = bool(self.carriers)
+        self.open_sizes = any(0 in dims[1:] for dims in self.dims.values())
 
     def draw(self, batch: int, scale: float, seed: int) -> dict[str, Array]:
         """Random inputs."""
@@ -64,11 +71,18 @@ class Sampler:
         feeds = {}
         for info in self.graph.inputs:
             dims = [d or self.free_size for d in self.dims[info.name]]
-            if self.has_batch:
+            if info.name in self.carriers:
                 dims[0] = batch
             kind = info.type.tensor_type.elem_type
             feeds[info.name] = _draw(random, helper.tensor_dtype_to_np_dtype(kind), dims, scale)
         return feeds
+
+    def part(self, feeds: Mapping[str, Array], start: int, count: int) -> dict[str, Array]:
+        """Some of the samples."""
+        return {
+            name: value[start : start + count] if name in self.carriers else value
+            for name, value in feeds.items()
+        }
 
 
 def _draw(
@@ -99,7 +113,9 @@ def study(graph: Graph) -> Shapes:
     for size in FREE_SIZES:
         sampler = Sampler(graph, size)
         try:
-            return _study(graph, sampler)
+            shapes = _study(graph, sampler)
+            shapes.open_sizes = sampler.open_sizes
+            return shapes
         except ConversionError as error:
             problem = problem or error
         if all(all(dims[1:]) for dims in sampler.dims.values()):
@@ -128,7 +144,7 @@ def _study(graph: Graph, sampler: Sampler) -> Shapes:
             raise
         return _rigid(small, dtypes, "single" if one == 1 else "whole")
     # one of the three may differ: rounding can push a value across a step
-    independent = sum(agree) > 1
+    independent = sum(agree) > 1 and len(sampler.carriers) == len(sampler.dims)
     if sampler.fixed and not independent:
         return _rigid(small, dtypes, "single" if one == 1 else "whole")
     graph.nodes, graph.constants = freed.nodes, freed.constants
@@ -172,7 +188,7 @@ def _free(graph: Graph, values: Mapping[str, Array], one: int) -> Graph:
     )  # fmt: skip
     for node in graph.nodes:
         freed.nodes.append(_reshape(freed, node, values, one) if node.op == "Reshape" else node)
-    freed.inputs = [_symbolic(i) for i in graph.inputs]
+    freed.inputs = [_symbolic(i) if declared_shape(i) else i for i in graph.inputs]
     freed.outputs = [_unshaped(o) for o in graph.outputs]
     graph.fresh = freed.fresh
     freed.prune()
@@ -210,13 +226,8 @@ def _agrees(source: Session, trial: Session, sampler: Sampler, seed: int) -> boo
     feeds = sampler.draw(SEVERAL * one, SCALES[seed], seed + 10)
     names = sampler.graph.output_names
     together = trial(feeds, names)
-    apart = [
-        source({n: v[i * one : (i + 1) * one] for n, v in feeds.items()}, names)
-        for i in range(SEVERAL)
-    ]
-    return all(
-        _close(whole, [part[k] for part in apart]) for k, whole in enumerate(together)
-    )
+    apart = [source(sampler.part(feeds, i * one, one), names) for i in range(SEVERAL)]
+    return all(_close(whole, [part[k] for part in apart]) for k, whole in enumerate(together))
 
 
 def _close(whole: Array, parts: list[Array]) -> bool:

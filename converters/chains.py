@@ -63,7 +63,9 @@ class Walker:
         while True:
             if len(frontier) == 1:
                 (source,) = frontier
-                yield Chain(source, target, tuple(nodes[::-1]), tuple(moved[::-1]), flat, per_channel)
+                yield Chain(
+                    source, target, tuple(nodes[::-1]), tuple(moved[::-1]), flat, per_channel
+                )
             node = self._latest(frontier)
             if node is None:
                 return
@@ -85,9 +87,7 @@ class Walker:
                 per_channel |= spread
             nodes.append(node)
             frontier.difference_update(node.outputs)
-            frontier.update(
-                node.inputs[:1] if node in moved else self.graph.dependencies(node)
-            )
+            frontier.update(node.inputs[:1] if node in moved else self.graph.dependencies(node))
 
     def _latest(self, frontier: set[str]) -> Node | None:
         """The producer that comes last; None where one of the tensors has none."""
@@ -123,8 +123,12 @@ class Walker:
         if node.op in VIEWS:
             return self.shapes.per_sample(node.outputs[0]) is not None
         shape = self.shapes.per_sample(node.inputs[0])
-        plain = shape is not None and len(shape) in (2, 3)
+        plain = shape is not None and len(shape) in (2, 3) and self._fixed_pads(node)
         return plain and len([o for o in node.outputs if o]) == 1
+
+    def _fixed_pads(self, node: Node) -> bool:
+        automatic = node.attributes.get("auto_pad", b"NOTSET") not in (b"NOTSET", b"VALID")
+        return not (automatic and self.shapes.open_sizes)
 
     def _spread(self, node: Node, axis: int) -> bool | None:
         """Whether an elementwise node's constants differ by channel; None if it is not one."""

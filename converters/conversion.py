@@ -132,5 +132,3 @@ def _notes(layers: dict[str, Weighted], batching: str) -> tuple[str, ...]:
     if batching == "whole":
         notes.append("samples of a batch influence one another: a batch is never split")
     return tuple(notes)
-
-

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import heapq
+
 import numpy as np
 import onnx
 from onnx import numpy_helper
@@ -46,14 +48,17 @@ def from_model(model: onnx.ModelProto) -> Graph:
 
 
 def _constant(proto: onnx.NodeProto) -> onnx.TensorProto | None:
+    tensor: onnx.TensorProto
     if proto.op_type != "Constant" or proto.domain not in ("", "ai.onnx"):
         return None
     for attribute in proto.attribute:
         if attribute.name == "value":
-            return attribute.t
+            tensor = attribute.t
+            return tensor
         if attribute.name in _CONSTANT_FIELDS:
             value = onnx.helper.get_attribute_value(attribute)
-            return numpy_helper.from_array(np.asarray(value, _CONSTANT_FIELDS[attribute.name]))
+            tensor = numpy_helper.from_array(np.asarray(value, _CONSTANT_FIELDS[attribute.name]))
+            return tensor
     return None
 
 
@@ -90,8 +95,6 @@ def _place(
     users: dict[str, list[Node]],
     order: dict[Node, int],
 ) -> None:
-    import heapq
-
     ready = [(order[node], node) for node, needs in missing.items() if not needs]
     heapq.heapify(ready)
     placed: list[Node] = []
@@ -157,8 +160,8 @@ def _fold_singly(graph: Graph) -> None:
         try:
             values = graph.evaluate([node], {}, names)
         except ConversionError:
-            values = [None]
-        if all(_keep(value) for value in values):
+            values = []
+        if values and all(_keep(value) for value in values):
             _store(graph, dict(zip(names, values, strict=True)))
         else:
             rest.append(node)

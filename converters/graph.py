@@ -214,7 +214,9 @@ class Session:
                 model.SerializeToString(), options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:  # onnxruntime raises many types without a common base
-            raise ConversionError(f"ONNX Runtime does not take the graph: {brief(error)}") from error
+            raise ConversionError(
+                f"ONNX Runtime does not take the graph: {brief(error)}"
+            ) from error
 
     def __call__(
         self, feeds: Mapping[str, Array], outputs: Sequence[str] | None = None

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import onnx
-from google.protobuf.message import DecodeError
 from onnx import external_data_helper, inliner
 
 from ternary_engine.converters.graph import brief
@@ -62,9 +61,7 @@ def _read(source: Source) -> tuple[onnx.ModelProto, dict[str, str], Path | None]
             raise ConversionError(f"{path}: cannot be read: {error.strerror or error}") from error
         name, folder = path.name, path.parent
     else:
-        raise TypeError(
-            f"model is a path, bytes or onnx.ModelProto; got {type(source).__name__}"
-        )
+        raise TypeError(f"model is a path, bytes or onnx.ModelProto; got {type(source).__name__}")
     return _parse(data, name), {"file": name, "sha256": hashlib.sha256(data).hexdigest()}, folder
 
 
@@ -74,7 +71,7 @@ def _parse(data: bytes, name: str) -> onnx.ModelProto:
         raise ConversionError(f"{name}: not an ONNX model: it is empty (0 bytes)")
     try:
         model.ParseFromString(data)
-    except (DecodeError, ValueError) as error:
+    except Exception as error:  # protobuf's own types come without stubs
         start = " ".join(f"{byte:02x}" for byte in data[:8])
         raise ConversionError(
             f"{name}: not an ONNX model, or cut short: {len(data):,} bytes starting {start} "

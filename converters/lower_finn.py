@@ -16,7 +16,7 @@ LAYOUTS = {2: "NC", 3: "NWC", 4: "NCHW"}
 def _spread(context: Context, thresholds: Array) -> Array:
     """Thresholds [C, steps] as [steps, ...] that broadcast against the input."""
     if thresholds.shape[0] == 1:
-        return thresholds[0]
+        return np.asarray(thresholds[0])
     if context.rank is None:
         raise ConversionError(
             f"node {context.node.label}: thresholds differ by channel, but the rank of "

@@ -4,26 +4,29 @@ from __future__ import annotations
 
 from ternary_engine.converters.graph import Node
 
-MONOTONE = frozenset(
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+MONOTONE = _names(
     """Add BatchNormalization Cast Ceil Celu Clip DequantizeLinear Div Elu Erf Exp Floor HardSigmoid
     Identity LeakyRelu Max Min Mul Neg QuantizeLinear Relu Round Selu Sigmoid Sign Softplus Softsign
-    Sqrt Sub Sum Tanh ThresholdedRelu""".split()
+    Sqrt Sub Sum Tanh ThresholdedRelu"""
 )  # in the one input that is not constant, whatever the constants
-COMPARISONS = frozenset(
-    """And Equal Greater GreaterOrEqual IsInf IsNaN Less LessOrEqual Not Or Xor""".split()
-)
+COMPARISONS = _names("""And Equal Greater GreaterOrEqual IsInf IsNaN Less LessOrEqual Not Or Xor""")
 ELEMENTWISE = (
     MONOTONE
     | COMPARISONS
-    | frozenset(
-        """Abs Acos Acosh Asin Asinh Atan Atanh BitShift CastLike Cos Cosh Dropout Gelu HardSwish Log
-        Mean Mish Mod PRelu Pow Reciprocal Shrink Sin Sinh Tan Where""".split()
+    | _names(
+        """Abs Acos Acosh Asin Asinh Atan Atanh BitShift CastLike Cos Cosh Dropout Gelu HardSwish
+        Log Mean Mish Mod PRelu Pow Reciprocal Shrink Sin Sinh Tan Where"""
     )
 )
 VIEWS = frozenset(("Flatten", "Reshape", "Squeeze", "Unsqueeze"))
-SAME_VALUES = VIEWS | frozenset(
+SAME_VALUES = VIEWS | _names(
     """DepthToSpace Expand Gather GatherElements GatherND GlobalMaxPool Identity MaxPool ReduceMax
-    ReduceMin Slice SpaceToDepth Split Tile Transpose""".split()
+    ReduceMin Slice SpaceToDepth Split Tile Transpose"""
 )  # every output value is one of the first input's values
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,7 +11,9 @@ from onnx import TensorProto, helper
 from ternary_engine.converters.batch import Shapes
 from ternary_engine.converters.graph import Graph, Node, typed
 from ternary_engine.converters.recipes import Cook, codes_name, sums_name
-from ternary_engine.converters.weighted import Weighted, geometry
+from ternary_engine.converters.weighted import Weighted
+from ternary_engine.converters.windows import layer_geometry
+from ternary_engine.exceptions import ConversionError
 from ternary_engine.steps import Crossbar, Decode, Digital, RealCrossbar, Step
 
 
@@ -134,7 +137,7 @@ class Partition:
                 source=codes_name(item.source, axis),
                 target=sums_name(tensor),
                 layer=item.name,
-                geometry=geometry(item, self.shapes, image),
+                geometry=layer_geometry(item.node, self.shapes, item.shape, image, item.pads),
             )
         )
         self._want(item.source).axes.add(axis)
@@ -158,7 +161,7 @@ def real_crossbar_model(graph: Graph, shapes: Shapes, item: Weighted) -> bytes:
     ]
     target = node.outputs[0]
     outputs = [typed(target, shapes.dtypes[target], _open(shapes, target))]
-    return graph.model(nodes, inputs, outputs).SerializeToString()
+    return bytes(graph.model(nodes, inputs, outputs).SerializeToString())
 
 
 def _open(shapes: Shapes, name: str) -> list[int | str | None] | None:
@@ -205,10 +208,8 @@ class Assembly:
             if depth in pieces:
                 steps.append(self._digital(pieces[depth], wanted))
         constant = [o for o in self.graph.output_names if o in self.graph.constants]
-        passed = [o for o in self.graph.output_names if o in self.graph.input_names]
         if constant:
             steps.append(self._digital([], set(constant)))
-        assert not passed or steps is not None
         return tuple(steps)
 
     def _digital(self, nodes: list[Node], wanted: set[str]) -> Digital:
@@ -221,6 +222,11 @@ class Assembly:
             )
         )
         targets = [o for o in inside if o in wanted] if nodes else sorted(wanted)
+        for name in sources:
+            if name not in self.shapes.dtypes:
+                raise ConversionError(
+                    f"value {name!r} is no tensor, and more than one piece uses it"
+                )
         inputs = [typed(s, self.shapes.dtypes[s], _open(self.shapes, s)) for s in sources]
         model = self.graph.model(nodes, inputs, targets)
         return Digital(
@@ -230,13 +236,11 @@ class Assembly:
 
 def merge_equal(made: list[Step | Node]) -> list[Step | Node]:
     """Drop steps that do what an earlier one does, and read that one's target instead."""
-    import dataclasses
-
     alias: dict[str, str] = {}
     seen: dict[tuple[object, ...], str] = {}
     kept: list[Step | Node] = []
     for item in made:
-        if isinstance(item, Node) or isinstance(item, Digital):
+        if isinstance(item, Node | Digital):
             kept.append(item)
             continue
         item = dataclasses.replace(item, source=alias.get(item.source, item.source))

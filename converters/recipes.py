@@ -1,4 +1,4 @@
-"""How a few-valued tensor comes to be codes: which steps make it, from sums or from a real value."""
+"""How a few-valued tensor comes to be codes: the steps that make it of sums or of a real value."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from ternary_engine.converters.chains import Chain, ChainFunction, Walker
 from ternary_engine.converters.graph import Graph, Node
 from ternary_engine.converters.thresholds import (
     Domain,
-    Steps,
     code_indices,
     find_steps,
     tabulate,
     to_values,
 )
 from ternary_engine.converters.values import Analysis
-from ternary_engine.converters.weighted import Weighted, feed, pool_geometry
+from ternary_engine.converters.weighted import Weighted, feed
+from ternary_engine.converters.windows import pool_geometry
 from ternary_engine.steps import Encode, LookupCodes, LookupReal, Pool, ScaleReal, Step, Threshold
 
 LARGEST_TABLE = 1 << 20  # entries of a lookup table
@@ -91,7 +91,7 @@ class Cook:
         chains = list(self.walker.chains(tensor, axis, moves=False))
         chain = chains[-1]
         item = self.integer_layer(chain.source)
-        if item is None:
+        if item is None or self.channel_axis(chain.source) != axis:
             return None
         form = self.form(tensor, chain.source)
         span = 2 * item.largest_sum() + 1
@@ -127,9 +127,7 @@ class Cook:
             return "NTC" if self.channel_axis(layer_output) == 2 else "NCL"
         return {2: "NC", 4: "NCHW"}.get(rank, "")
 
-    def _of_sums(
-        self, chain: Chain, item: Weighted, channels: int
-    ) -> tuple[Domain, ChainFunction]:
+    def _of_sums(self, chain: Chain, item: Weighted, channels: int) -> tuple[Domain, ChainFunction]:
         largest = item.largest_sum()
         axis = self.channel_axis(chain.source)
         start = feed(self.graph, item)
@@ -184,14 +182,13 @@ class Cook:
         if any(piece is None for piece in pieces):
             return None
         index = np.concatenate([piece for piece in pieces if piece is not None]).T
-        return np.array(code.integers, np.int16)[index]
+        table: npt.NDArray[np.int16] = np.array(code.integers, np.int16)[index]
+        return table
 
     def _from_real(self, chain: Chain, axis: int, code: Codes) -> Recipe | None:
         domain = Domain.of(self.shapes.dtypes[chain.source])
         image = self._image(chain.source, axis)
         if domain is None or image is None or (axis == 2 and chain.moves):
-            return None
-        if chain.source != chain.target and self._is_code_source(chain):
             return None
         inside = self.shapes.per_sample(chain.source) or (1,)
         whole = (inside[0] if axis == 1 else inside[-1]) or 1
@@ -200,7 +197,8 @@ class Cook:
         steps = find_steps(function, domain, code)
         if steps is None:
             return None
-        source, nodes, real = chain.source, (), chain.source
+        source = real = chain.source
+        nodes: tuple[Node, ...] = ()
         if chain.flat and not chain.pools and channels == 1:
             # a long flat row packs far better than an image of few channels
             flattened = f"{source}:flat"
@@ -222,10 +220,6 @@ class Cook:
         return Recipe(
             (encode, *pools), nodes, None, real, code, self._image_after(chain, image), chain.flat
         )
-
-    def _is_code_source(self, chain: Chain) -> bool:
-        """A huge chain may start at a value of few levels that is no float step function."""
-        return self.shapes.dtypes[chain.source].kind not in "fiu"
 
     def _between_levels(self, tensor: str, axis: int, code: Codes) -> Recipe:
         """The tensor is computed as a real value; steps lie midway between its levels."""

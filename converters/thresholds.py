@@ -92,10 +92,7 @@ def code_indices(values: Array, codes: Codes) -> Int64Array | None:
     if not np.isfinite(floats).all():
         return None
     integers = np.rint(floats / codes.scale).astype(np.int64)
-    if codes.kind == "binary":
-        index = (integers + 1) >> 1
-    else:
-        index = integers - codes.minimum
+    index = (integers + 1) >> 1 if codes.kind == "binary" else integers - codes.minimum
     if index.min(initial=0) < 0 or index.max(initial=0) >= len(codes.values):
         return None
     exact = np.array(codes.values)[index]
@@ -148,9 +145,9 @@ def _exhaustive(function: ChainFunction, domain: Domain, codes: Codes) -> Steps 
         index = code_indices(target, codes)
         if index is None or any(np.isnan(g.astype(np.float64)).any() for g in inner):
             return None
-        counts += np.bincount(
-            (index + offsets).reshape(-1), minlength=channels * levels
-        ).reshape(channels, levels)
+        counts += np.bincount((index + offsets).reshape(-1), minlength=channels * levels).reshape(
+            channels, levels
+        )
         directions = directions or [_Direction(channels) for _ in range(1 + len(inner))]
         for direction, piece in zip(directions, (index, *inner), strict=True):
             direction.add(piece)
@@ -187,7 +184,9 @@ def _bisect(function: ChainFunction, domain: Domain, codes: Codes) -> Steps | No
     around = around[(around >= domain.low) & (around <= domain.high)]
     everything = np.unique(np.concatenate([grid, around]))
     directions = _check(function, domain, codes, everything, keys, decreasing)
-    return directions and Steps(keys, decreasing, _smallest(directions, decreasing))
+    if directions is None:
+        return None
+    return Steps(keys, decreasing, _smallest(directions, decreasing))
 
 
 def _check(

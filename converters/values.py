@@ -79,7 +79,7 @@ class Analysis:
 
     def _straight_through(self, node: Node) -> str | None:
         """q, where the node is Add(x, Sub(q, x)) and q has few values."""
-        self._producers.update({o: node for o in node.outputs})
+        self._producers.update(dict.fromkeys(node.outputs, node))
         if node.op != "Add" or node.domain:
             return None
         for x, rest in (node.inputs, node.inputs[::-1]):
@@ -283,5 +283,3 @@ def _make(integers: Array, values: Array, step: float) -> Codes | None:
     if bits > MAX_BITS:
         return None
     return Codes("signed", bits, scale, listed(range(-(1 << (bits - 1)), high + 1)))
-
-

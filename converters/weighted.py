@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,8 +14,8 @@ from ternary_engine.converters.chains import Feed
 from ternary_engine.converters.classify import Weights, classify
 from ternary_engine.converters.graph import Graph, Node
 from ternary_engine.converters.values import Analysis
+from ternary_engine.converters.windows import has_fixed_pads
 from ternary_engine.layer import Layer
-from ternary_engine.steps import Geometry
 
 Where = Literal["crossbar", "real crossbar", "digital"]
 
@@ -77,7 +76,7 @@ class Weighted:
         planes = 1
         while (3**planes - 1) // 2 < levels:
             planes += 1
-        return self.inputs_each * widest * (3**planes - 1) // 2
+        return int(self.inputs_each * widest * (3**planes - 1) // 2)
 
     def layer(self) -> Layer:
         """The record for the network."""
@@ -206,6 +205,8 @@ def _not_integer(graph: Graph, shapes: Shapes, item: Weighted, codes: Codes | No
         return f"input of rank {rank + 1}"
     if node.op == "MatMul" and rank > 2:
         return f"input of rank {rank + 1}"
+    if not has_fixed_pads(node, shapes):
+        return "padding that depends on the size of the input"
     if shapes.dtypes[node.outputs[0]] != np.float32:
         return f"{shapes.dtypes[node.outputs[0]].name} arithmetic"
     if _bias(graph, item) is None:
@@ -220,11 +221,14 @@ def _strip_pads(
     graph: Graph, producers: dict[str, Node], node: Node
 ) -> tuple[str, tuple[int, int, int, int]]:
     """Input of a convolution without the zero Pad before it, and that Pad's widths."""
-    source, none = node.inputs[WEIGHT_INPUT.get(node.op, 0) and 0], (0, 0, 0, 0)
+    source, none = node.inputs[0], (0, 0, 0, 0)
     pad = producers.get(source)
     if node.op != "Conv" or pad is None or pad.op != "Pad" or len(pad.inputs) < 2:
         return source, none
-    if pad.attributes.get("mode", b"constant") != b"constant" or pad.inputs[1] not in graph.constants:
+    if (
+        pad.attributes.get("mode", b"constant") != b"constant"
+        or pad.inputs[1] not in graph.constants
+    ):
         return source, none
     fill = pad.inputs[2] if len(pad.inputs) > 2 else ""
     if fill and (fill not in graph.constants or graph.array(fill).any()):
@@ -266,74 +270,3 @@ def feed(graph: Graph, item: Weighted) -> Feed:
     bias = _bias(graph, item)
     spread = np.broadcast_to(scale, item.outputs).astype(np.float32)
     return Feed(spread, bias[0] if bias else None)
-
-
-def geometry(item: Weighted, shapes: Shapes, image: tuple[int, int]) -> Geometry:
-    """The window of a layer over its source image."""
-    node = item.node
-    if node.op != "Conv":
-        return Geometry(kernel=image)
-    attributes, rank = node.attributes, len(item.shape) - 2
-    kernel = list(item.shape[2:])
-    strides = list(attributes.get("strides", [1] * rank))
-    dilations = list(attributes.get("dilations", [1] * rank))
-    spatial = (shapes.per_sample(node.inputs[0]) or ())[1:]
-    sizes = [size or 1 for size in spatial]
-    pads = list(_pads(attributes, kernel, strides, dilations, sizes))
-    if rank == 1:
-        kernel, strides, dilations = [1, *kernel], [1, *strides], [1, *dilations]
-        pads = [0, pads[0], 0, pads[1]]
-    top, left, bottom, right = (a + b for a, b in zip(pads, item.pads, strict=True))
-    return Geometry(
-        kernel=(kernel[0], kernel[1]),
-        strides=(strides[0], strides[1]),
-        pads=(top, left, bottom, right),
-        dilations=(dilations[0], dilations[1]),
-        groups=int(attributes.get("group", 1)),
-    )
-
-
-def pool_geometry(node: Node, shapes: Shapes) -> Geometry:
-    """The window of a max pool."""
-    attributes = node.attributes
-    kernel = list(attributes["kernel_shape"])
-    rank = len(kernel)
-    strides = list(attributes.get("strides", [1] * rank))
-    dilations = list(attributes.get("dilations", [1] * rank))
-    sizes = [size or 1 for size in (shapes.per_sample(node.inputs[0]) or ())[1:]]
-    pads = list(_pads(attributes, kernel, strides, dilations, sizes))
-    if rank == 1:
-        kernel, strides, dilations = [1, *kernel], [1, *strides], [1, *dilations]
-        pads = [0, pads[0], 0, pads[1]]
-    return Geometry(
-        kernel=(kernel[0], kernel[1]),
-        strides=(strides[0], strides[1]),
-        pads=(pads[0], pads[1], pads[2], pads[3]),
-        dilations=(dilations[0], dilations[1]),
-        ceil_mode=bool(attributes.get("ceil_mode", 0)),
-    )
-
-
-def _pads(
-    attributes: dict[str, object],
-    kernel: list[int],
-    strides: list[int],
-    dilations: list[int],
-    sizes: list[int],
-) -> Iterator[int]:
-    """Pads of both sides, auto_pad resolved."""
-    mode = attributes.get("auto_pad", b"NOTSET")
-    given = attributes.get("pads", [0] * (2 * len(kernel)))
-    if mode == b"NOTSET" and isinstance(given, list):
-        yield from (int(p) for p in given)
-        return
-    if mode == b"VALID":
-        yield from [0] * (2 * len(kernel))
-        return
-    totals = [
-        max((-(-n // s) - 1) * s + (k - 1) * d + 1 - n, 0)
-        for n, k, s, d in zip(sizes, kernel, strides, dilations, strict=True)
-    ]
-    smaller = [total // 2 for total in totals]
-    larger = [total - small for total, small in zip(totals, smaller, strict=True)]
-    yield from (smaller + larger if mode == b"SAME_UPPER" else larger + smaller)

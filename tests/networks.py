@@ -122,15 +122,32 @@ class Builder:
         return self.node("Where", positive, self.real(1.0), self.real(-1.0))
 
     def quantise(self, x: str, activations: str) -> str:
-        """The activation at the input of a layer: ternary, binary or (unchanged) real."""
-        if activations == "ternary":
-            return self.ternarise(x)
-        return self.binarise(x) if activations == "binary" else x
+        """The activation at the input of a layer.
+
+        ``ternary``, ``binary``, ``real`` (unchanged), ``uint3`` or ``int3`` (any number of bits;
+        scale, clip, round, scale back) or ``qdq`` (QuantizeLinear to uint8, zero point 128).
+        """
+        if activations == "real":
+            return x
+        if activations in ("ternary", "binary"):
+            return self.ternarise(x) if activations == "ternary" else self.binarise(x)
+        if activations == "qdq":
+            step = [self.real(1 / 128), self.constant(np.uint8(128))]
+            return self.node("DequantizeLinear", self.node("QuantizeLinear", x, *step), *step)
+        return self._uniform(x, int(activations[-1]), signed=activations.startswith("int"))
+
+    def _uniform(self, x: str, bits: int, *, signed: bool) -> str:
+        high = 2 ** (bits - signed) - 1
+        step = self.real(0.3 / high)
+        x = self.node("Div", x, step)
+        x = self.node("Clip", x, self.real(-high if signed else 0), self.real(high))
+        return self.node("Mul", self.node("Round", x), step)
 
 
 def _power(activations: str) -> float:
     """Mean square of an activation."""
-    return {"ternary": 2 / 3, "binary": 1.0, "real": 0.4}[activations]
+    known = {"ternary": 2 / 3, "binary": 1.0, "real": 0.4}
+    return known.get(activations, 0.02)
 
 
 def vgg(
