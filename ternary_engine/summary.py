@@ -175,7 +175,7 @@ def renderable(network: Network, width: int) -> RenderableType:
     if network.layers:
         parts += [_table(network, wide=width >= WIDE), Text(), _reasons(network), _closing(network)]
     notes = [_hanging("note", note, "yellow") for note in warnings(network)]
-    return Group(*parts, *([Text(), *notes] if notes else []))
+    return Group(*parts, *[Text()][: len(notes)], *notes)
 
 
 def _ports(network: Network) -> Text:
