@@ -22,6 +22,7 @@ from numba.core.typing.templates import AbstractTemplate, infer_global, signatur
 from numba.extending import lower_builtin, models, register_model
 
 LANES = 8
+_MASK = 0xFFFFFFFFFFFFFFFF
 
 Word = npt.NDArray[np.uint64]
 
@@ -35,7 +36,7 @@ def zero() -> Word:
 
 def splat(value: int) -> Word:
     """A word with the same value in every lane."""
-    return np.full(LANES, np.uint64(int(value) & 0xFFFFFFFFFFFFFFFF))
+    return np.full(LANES, np.uint64(int(value) & _MASK))
 
 
 def load(array: npt.NDArray[np.uint64], index: int) -> Word:
@@ -67,6 +68,56 @@ def at_least(left: Word, right: Word) -> int:
     """Bit i set where lane i of ``left`` is at least that of ``right``, as signed integers."""
     bits = left.view(np.int64) >= right.view(np.int64)
     return int(np.packbits(bits, bitorder="little")[0])
+
+
+def below(left: Word, right: Word) -> int:
+    """Bit i set where lane i of ``left`` is less than that of ``right``, as unsigned integers."""
+    return int(np.packbits(left < right, bitorder="little")[0])
+
+
+def select_below(left: Word, right: Word, then: Word, otherwise: Word) -> Word:
+    """``then`` in the lanes where ``left < right`` as unsigned integers, else ``otherwise``."""
+    return np.where(left < right, then, otherwise)
+
+
+def shift_right(word: Word, bits: int) -> Word:
+    """Every lane shifted right by ``bits`` (less than 64), zeros coming in."""
+    return word >> np.uint64(bits)
+
+
+def shift_left(word: Word, bits: int) -> Word:
+    """Every lane shifted left by ``bits`` (less than 64)."""
+    return word << np.uint64(bits)
+
+
+def gather(array: npt.NDArray[np.uint64], indices: Word) -> Word:
+    """One element of a flat uint64 array per lane."""
+    return array[indices.astype(np.int64)]
+
+
+def lane_numbers() -> Word:
+    """0 in lane 0, 1 in lane 1, and so on."""
+    return np.arange(LANES, dtype=np.uint64)
+
+
+def popcount64(value: int) -> int:
+    """Number of set bits of one 64-bit number."""
+    return int(value).bit_count()
+
+
+def lowest_bit(value: int) -> int:
+    """Number of the lowest set bit of a 64-bit number that is not 0."""
+    return (int(value) & -int(value)).bit_length() - 1
+
+
+def add64(left: int, right: int) -> np.uint64:
+    """Sum of two 64-bit numbers, modulo 2**64."""
+    return np.uint64((int(left) + int(right)) & _MASK)
+
+
+def multiply64(left: int, right: int) -> np.uint64:
+    """Product of two 64-bit numbers, modulo 2**64."""
+    return np.uint64((int(left) * int(right)) & _MASK)
 
 
 def floats_at_least(
@@ -124,6 +175,16 @@ for _function, _result in (
     (store_int32, types.none),
     (popcount, word_type),
     (at_least, types.uint64),
+    (below, types.uint64),
+    (popcount64, types.int64),
+    (lowest_bit, types.int64),
+    (add64, types.uint64),
+    (multiply64, types.uint64),
+    (select_below, word_type),
+    (shift_right, word_type),
+    (shift_left, word_type),
+    (gather, word_type),
+    (lane_numbers, word_type),
     (floats_at_least, types.uint64),
     (lane, types.uint64),
 ):
@@ -205,6 +266,77 @@ def _popcount(context: Any, builder: Any, sig: Any, args: Any) -> Any:
 def _at_least(context: Any, builder: Any, sig: Any, args: Any) -> Any:
     bits = builder.icmp_signed(">=", args[0], args[1])
     return builder.zext(builder.bitcast(bits, ir.IntType(LANES)), ir.IntType(64))
+
+
+@lower_builtin(below, word_type, word_type)
+def _below(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    bits = builder.icmp_unsigned("<", args[0], args[1])
+    return builder.zext(builder.bitcast(bits, ir.IntType(LANES)), ir.IntType(64))
+
+
+@lower_builtin(select_below, word_type, word_type, word_type, word_type)
+def _select_below(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    return builder.select(builder.icmp_unsigned("<", args[0], args[1]), args[2], args[3])
+
+
+def _shift_amount(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    bits = context.cast(builder, args[1], sig.args[1], types.uint64)
+    return _broadcast(builder, bits, _VECTOR)
+
+
+@lower_builtin(shift_right, word_type, types.Integer)
+def _shift_right(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    return builder.lshr(args[0], _shift_amount(context, builder, sig, args))
+
+
+@lower_builtin(shift_left, word_type, types.Integer)
+def _shift_left(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    return builder.shl(args[0], _shift_amount(context, builder, sig, args))
+
+
+@lower_builtin(gather, types.Array, word_type)
+def _gather(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    # Through memory: loads and stores have ports of their own, where moving lanes in and out of a
+    # vector register takes those of the arithmetic.
+    data = context.make_array(sig.args[0])(context, builder, args[0]).data
+    room = cgutils.alloca_once(builder, _VECTOR)
+    room.align = 64
+    lanes = builder.bitcast(room, ir.IntType(64).as_pointer())
+    builder.store(args[1], room)
+    for i in range(LANES):
+        at = builder.gep(lanes, [ir.Constant(ir.IntType(32), i)])
+        builder.store(builder.load(builder.gep(data, [builder.load(at)])), at)
+    return builder.load(room)
+
+
+@lower_builtin(lane_numbers)
+def _lane_numbers(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    return ir.Constant(_VECTOR, list(range(LANES)))
+
+
+@lower_builtin(popcount64, types.Integer)
+def _popcount64(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    return builder.ctpop(context.cast(builder, args[0], sig.args[0], types.uint64))
+
+
+@lower_builtin(lowest_bit, types.Integer)
+def _lowest_bit(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    value = context.cast(builder, args[0], sig.args[0], types.uint64)
+    return builder.cttz(value, ir.Constant(ir.IntType(1), 1))
+
+
+def _number_operator(function: Callable[..., Any], emit: str) -> None:
+    @lower_builtin(function, types.Integer, types.Integer)
+    def _lowering(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        wide = (
+            context.cast(builder, value, kind, types.uint64)
+            for value, kind in zip(args, sig.args, strict=True)
+        )
+        return getattr(builder, emit)(*wide)
+
+
+_number_operator(add64, "add")
+_number_operator(multiply64, "mul")
 
 
 _FLOATS = ir.VectorType(ir.FloatType(), 16)

@@ -1,0 +1,178 @@
+"""Tables for the read-error samplers of `kernels.sampling`, from probabilities."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ternary_engine.kernels import sampling
+
+Float64Array = npt.NDArray[np.float64]
+UInt64Array = npt.NDArray[np.uint64]
+
+# What one product may become: probabilities of the small and of the large change.
+#   class +1: by -1, by -2; class -1: by +1, by +2; class 0: by +1, by -1.
+Changes = tuple[tuple[float, float], tuple[float, float], tuple[float, float]]
+
+_TABLE_BYTES = 600_000  # the rows in use of a class's tables should stay in the second-level cache
+_MOST_CELLS = 512
+_FEWEST_CELLS = 8
+_NEGLIGIBLE = 2.0**-64
+
+
+@dataclass(frozen=True, eq=False)
+class RareTables:
+    """What `sampling.rare_change` needs, for any number of cells up to a limit."""
+
+    fraction_bits: int
+    tails: UInt64Array
+    pitch: int
+    levels: UInt64Array
+
+
+def _to_units(probability: Float64Array) -> UInt64Array:
+    """Probabilities as fractions of 2**64, rounded; 1 becomes the largest number."""
+    mantissa, exponent = np.frexp(probability)
+    units = [
+        min(int(m * 2**53) << max(e + 11, 0) >> max(-e - 11, 0), 2**64 - 1)
+        for m, e in zip(mantissa.ravel().tolist(), exponent.ravel().tolist(), strict=True)
+    ]
+    return np.array(units, np.uint64).reshape(probability.shape)
+
+
+def _binomial_tails(cells: int, rate: float) -> Float64Array:
+    """P(more than k of n err) for n = 0 .. cells and k = 0 .. until negligible; float64 [n, k]."""
+    n = np.arange(cells + 1, dtype=np.float64)
+    mass = [np.exp(n * np.log1p(-rate))]
+    odds = rate / (1.0 - rate)
+    while len(mass) <= cells and mass[-1][-1] > _NEGLIGIBLE:
+        k = len(mass)
+        mass.append(mass[-1] * np.maximum(n - k + 1, 0.0) / k * odds)
+    tails = np.cumsum(np.stack(mass[:0:-1]), axis=0)[::-1] if len(mass) > 1 else np.zeros((1, n.size))
+    tails[0] = -np.expm1(n * np.log1p(-rate))  # without cancellation
+    return np.ascontiguousarray(tails.T)
+
+
+@functools.lru_cache(maxsize=64)
+def rare_tables(changes: Changes, cells: int) -> RareTables:
+    """Tables for outputs that sense at most ``cells`` cells."""
+    rate = max(sum(pair) for pair in changes)
+    tails = _to_units(_binomial_tails(cells, rate))
+    tails = np.concatenate([tails, np.zeros((len(tails), 1), np.uint64)], axis=1)
+    fraction_bits = min(52, 64 - max(cells, 1).bit_length())
+    unit = float(1 << fraction_bits) / rate
+    (plus1, plus2), (minus1, minus2), (rise, fall) = changes
+    levels = [plus2, plus1 + plus2, minus2, minus1 + minus2, rise, rise + fall]
+    return RareTables(
+        fraction_bits,
+        tails.reshape(-1),
+        tails.shape[1],
+        np.array([round(level * unit) for level in levels], np.uint64),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class FrequentTables:
+    """What `sampling.frequent_change` needs, for any number of cells."""
+
+    tables: UInt64Array
+    shapes: npt.NDArray[np.int64]
+
+
+def _totals(one: tuple[float, float, float], cells: int) -> Float64Array:
+    """Distribution of the total of m cells, each 0, 1 or 2: float64 [m = 0 .. cells, total]."""
+    rows = np.zeros((cells + 1, 2 * cells + 1))
+    rows[0, 0] = 1.0
+    for m in range(cells):
+        rows[m + 1] = rows[m] * one[0]
+        rows[m + 1, 1:] += rows[m, :-1] * one[1]
+        rows[m + 1, 2:] += rows[m, :-2] * one[2]
+    return rows
+
+
+@dataclass(frozen=True)
+class _Window:
+    """Which totals the bins of a row stand for: from ``(m * slope >> SLOPE_BITS) - half`` on."""
+
+    slope: int
+    half: int
+    bin_bits: int
+
+    def first(self, cells: int) -> npt.NDArray[np.int64]:
+        """Total of the first bin of rows 0 .. cells."""
+        return (np.arange(cells + 1) * self.slope >> sampling.SLOPE_BITS) - self.half
+
+
+def _window(lowest: npt.NDArray[np.int64], highest: npt.NDArray[np.int64], mean: float) -> _Window:
+    """The narrowest window over all rows, at rest or moving with the mean."""
+    windows = []
+    for slope in (0, round(mean * (1 << sampling.SLOPE_BITS))):
+        centre = np.arange(len(lowest)) * slope >> sampling.SLOPE_BITS
+        half = int((centre - lowest).max())
+        windows.append(_Window(slope, half, max(int((highest - centre).max() + half), 1).bit_length()))
+    return min(windows, key=lambda window: window.bin_bits)
+
+
+@functools.lru_cache(maxsize=64)
+def _class_table(
+    one: tuple[float, float, float], lowest_change: int
+) -> tuple[UInt64Array, tuple[int, int, int, int]]:
+    """Alias tables of one class.
+
+    Args:
+        one: probabilities that a cell changes by ``lowest_change``, + 1, + 2; their mean is not
+            negative.
+
+    Returns:
+        flat uint64, and limit, bin_bits, slope and half as in `sampling.frequent_change`.
+    """
+    mean = lowest_change + one[1] + 2 * one[2]
+    cells = _MOST_CELLS
+    while True:
+        rows = _totals(one, cells)
+        likely = rows > _NEGLIGIBLE
+        shift = np.arange(cells + 1) * lowest_change
+        lowest = likely.argmax(axis=1) + shift
+        highest = rows.shape[1] - 1 - likely[:, ::-1].argmax(axis=1) + shift
+        window = _window(lowest, highest, max(mean, 0.0))
+        if (cells + 1 << window.bin_bits) * 8 <= _TABLE_BYTES or cells <= _FEWEST_CELLS:
+            break
+        cells //= 2
+    column = window.first(cells)[:, None] - shift[:, None] + np.arange(1 << window.bin_bits)
+    inside = (column >= 0) & (column < rows.shape[1])
+    mass = np.take_along_axis(rows, np.clip(column, 0, rows.shape[1] - 1), axis=1) * inside
+    table = np.empty(mass.size, np.uint64)
+    sampling.fill_alias(mass / mass.sum(axis=1, keepdims=True), table)
+    return table, (cells, window.bin_bits, window.slope, window.half)
+
+
+def _cells_of(changes: Changes) -> tuple[tuple[tuple[float, float, float], int, int], ...]:
+    """For each class: what a cell does (see `_class_table`), its lowest change, and the sign."""
+    (plus1, plus2), (minus1, minus2), (rise, fall) = changes
+    up, down = max(rise, fall), min(rise, fall)
+    return (
+        ((1.0 - plus1 - plus2, plus1, plus2), 0, -1),
+        ((1.0 - minus1 - minus2, minus1, minus2), 0, 1),
+        ((down, 1.0 - up - down, up), -1, 1 if rise >= fall else -1),
+    )
+
+
+@functools.lru_cache(maxsize=64)
+def frequent_tables(changes: Changes) -> FrequentTables:
+    """Tables for outputs that sense any number of cells."""
+    places: dict[tuple[object, int], int] = {}
+    tables: list[UInt64Array] = []
+    shapes = np.zeros((3, 6), np.int64)
+    for row, (one, lowest_change, sign) in enumerate(_cells_of(changes)):
+        if sum(changes[row]) == 0.0:
+            continue
+        table, shape = _class_table(one, lowest_change)
+        if (one, lowest_change) not in places:  # classes that behave alike share a table
+            places[one, lowest_change] = sum(part.size for part in tables)
+            tables.append(table)
+        shapes[row] = places[one, lowest_change], *shape, sign
+    joined = np.concatenate(tables) if tables else np.zeros(0, np.uint64)
+    return FrequentTables(joined, shapes)
