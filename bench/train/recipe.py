@@ -37,10 +37,11 @@ class Recipe:
 
     def place(self, epoch: int) -> tuple[int, int]:
         """Epoch within its cycle, and length of that cycle."""
+        start = 0
         for length in self.cycles:
-            if epoch < length:
-                return epoch, length
-            epoch -= length
+            if epoch < start + length:
+                return epoch - start, length
+            start += length
         raise ValueError(f"epoch {epoch} beyond the end of cycles {self.cycles}")
 
     def learning_rate(self, epoch: int, progress: float) -> float:
