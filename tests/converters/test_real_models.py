@@ -1,0 +1,165 @@
+"""Third-party networks and one-layer forms, where ../shared has them."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import pytest
+
+from ternary_engine.converters import convert
+from ternary_engine.exceptions import ConversionError
+from tests.conftest import SHARED
+from tests.oracles import interpreter
+
+MODELS = SHARED / "models"
+FORMS = sorted(path.stem for path in (MODELS / "forms").glob("*.onnx"))
+DIGITAL_FORMS = {"op_MatMulInteger", "w_matmulnbits_2bit", "w_qdq_int2_blocked"}
+
+Array = npt.NDArray[Any]
+
+
+def qonnx_run(path: Path, feeds: dict[str, Array]) -> Array:
+    """The qonnx package's executor."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from qonnx.core.modelwrapper import ModelWrapper
+        from qonnx.core.onnx_exec import execute_onnx
+        from qonnx.util.cleanup import cleanup_model
+
+        model = cleanup_model(ModelWrapper(str(path)))
+        (name,) = [i.name for i in model.graph.input]
+        (value,) = feeds.values()
+        rows = [execute_onnx(model, {name: value[i : i + 1]}) for i in range(len(value))]
+    return np.concatenate([next(iter(row.values())) for row in rows])
+
+
+def mnist(shared: Path) -> tuple[Array, Array]:
+    data = np.load(shared / "data" / "mnist_test.npz")
+    return (data["x"].reshape(-1, 1, 28, 28) / 255).astype(np.float32), data["y"]
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "right"), [("TFC_2W2A", "ternary", 9660), ("TFC_1W1A", "binary", 9296)]
+)
+def test_tfc_on_every_mnist_image(shared: Path, name: str, kind: str, right: int) -> None:
+    network = convert(shared / "models" / f"{name}.onnx")
+    assert [layer.input for layer in network.layers] == [kind] * 4
+    assert [layer.binary for layer in network.layers] == [kind == "binary"] * 4
+    assert network.batching == "free"
+    x, y = mnist(shared)
+    (port,) = network.inputs
+    (logits,) = interpreter.run(network, {port.name: x}).values()
+    assert int((logits.argmax(1) == y).sum()) == right
+
+
+@pytest.mark.parametrize("name", ["TFC_2W2A", "TFC_1W1A"])
+def test_tfc_agrees_with_qonnx(shared: Path, name: str) -> None:
+    _agree_with_qonnx(shared, name, 100)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["TFC_2W2A", "TFC_1W1A"])
+def test_tfc_agrees_with_qonnx_on_every_image(shared: Path, name: str) -> None:
+    _agree_with_qonnx(shared, name, 10_000)
+
+
+def _agree_with_qonnx(shared: Path, name: str, count: int) -> None:
+    path = shared / "models" / f"{name}.onnx"
+    x = mnist(shared)[0][:count]
+    network = convert(path)
+    (logits,) = interpreter.run(network, {network.inputs[0].name: x}).values()
+    wanted = qonnx_run(path, {"x": x})
+    assert (logits.argmax(1) == wanted.argmax(1)).all()
+    np.testing.assert_allclose(logits, wanted, rtol=1e-5, atol=1e-5)
+
+
+def test_finn_dialect(shared: Path) -> None:
+    network = convert(shared / "models" / "finn_tfc_w1a1_build_dataflow.onnx")
+    x = np.load(shared / "models" / "finn_tfc_w1a1_input.npy")
+    (classes,) = interpreter.run(network, {network.inputs[0].name: x}).values()
+    assert classes.reshape(-1).tolist() == [7, 2, 1, 0]
+    assert [layer.input for layer in network.layers] == ["binary"] * 4
+
+
+def test_three_bit_keyword_spotting(shared: Path) -> None:
+    path = shared / "models" / "mlperftiny_kws_w3a3.onnx"
+    network = convert(path)
+    assert all("7 levels" in layer.reason for layer in network.layers)
+    x = np.random.default_rng(0).normal(0, 30, (16, 1, 10, 49)).astype(np.float32)
+    (got,) = interpreter.run(network, {network.inputs[0].name: x}).values()
+    np.testing.assert_allclose(got, qonnx_run(path, {"x": x}), rtol=1e-5, atol=1e-4)
+
+
+def test_trained_ternary_quantisation(shared: Path) -> None:
+    name = "derived_ttq_squeezenet_tinyimagenet"
+    network = convert(shared / "models" / f"{name}.onnx")
+    golden = np.load(shared / "models" / f"{name}_io.npz")
+    (got,) = interpreter.run(network, {"x": golden["x"]}).values()
+    np.testing.assert_allclose(got, golden["y"], atol=1e-5 * np.abs(golden["y"]).max())
+    crossbar = [layer for layer in network.layers if layer.placement == "crossbar"]
+    assert len(network.layers) == 26
+    assert len(crossbar) == 24
+    assert sum(layer.scales.ndim == 2 for layer in crossbar) == 16
+    assert "distinct values" in network.layers[0].reason
+
+
+@pytest.mark.parametrize("name", ["folded", "latent_graph"])
+def test_bitnet(shared: Path, name: str) -> None:
+    network = convert(shared / "models" / f"derived_bitnet158_jet_{name}.onnx")
+    golden = np.load(shared / "models" / f"derived_bitnet158_jet_{name}_io.npz")
+    (got,) = interpreter.run(network, {"x": golden["x"]}).values()
+    np.testing.assert_allclose(got, golden["y"], rtol=1e-5, atol=1e-5)
+    assert {layer.placement for layer in network.layers} == {"crossbar"}
+
+
+@pytest.mark.parametrize(
+    "name", FORMS or [pytest.param("", marks=pytest.mark.skip("no ../shared"))]
+)
+def test_forms(name: str) -> None:
+    path = MODELS / "forms" / f"{name}.onnx"
+    golden = np.load(path.with_suffix(".npz"))
+    network = convert(path)
+    (got,) = interpreter.run(network, {"x": golden["x"]}).values()
+    half = name == "w_float16"
+    np.testing.assert_allclose(got, golden["y"], rtol=2e-3 if half else 1e-5, atol=1e-5)
+    if name.startswith("a_"):
+        assert network.layers == ()
+        return
+    (layer,) = network.layers
+    assert (layer.placement == "digital") == (name in DIGITAL_FORMS)
+    if layer.placement == "crossbar":
+        assert layer.weights is not None
+        assert set(np.unique(layer.weights)) == {-1, 0, 1}
+        matrix = _matrix(path, golden["x"].shape[1])
+        scale = np.abs(matrix).max()
+        np.testing.assert_array_equal(_oriented(layer), np.sign(np.where(
+            np.abs(matrix) < 1e-3 * scale, 0, matrix)))  # fmt: skip
+
+
+def _matrix(path: Path, inputs: int) -> Array:
+    """The layer's weights [inputs, outputs], by feeding unit vectors to the source."""
+    model = onnx.load(path)
+    network = convert(model)
+    unit = np.eye(inputs, dtype=np.float32)
+    zero = np.zeros((1, inputs), np.float32)
+    both = interpreter.run(network, {"x": np.concatenate([unit, zero])})["y"]
+    return np.asarray(both[:-1] - both[-1])
+
+
+def _oriented(layer: Any) -> Array:
+    return np.asarray(layer.weights.T if layer.output_axis == 0 else layer.weights)
+
+
+def test_every_form_is_tested(shared: Path) -> None:
+    assert len(FORMS) == 25
+
+
+def test_integer_dialect_is_refused_by_name(shared: Path) -> None:
+    with pytest.raises(ConversionError, match="5 unsupported nodes") as caught:
+        convert(shared / "models" / "deeploy_cnn_linear1.onnx")
+    assert str(caught.value).count("PACTOps.RequantShift") == 5
