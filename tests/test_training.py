@@ -150,7 +150,10 @@ def test_export_equals_pytorch(tmp_path: Path, stored: bool, dynamo: bool, kinds
     export(model, x[:2], path, stored=stored, dynamo=dynamo)
     found = verify(model, Samples(x, torch.zeros(20, dtype=torch.int64)), path)
     assert found["onnx_largest_difference"] < 1e-4
-    operators = [node.op_type for node in onnx.load(path).graph.node]
+    nodes = onnx.load(path).graph.node
+    operators = [node.op_type for node in nodes]
+    names = [node.name for node in nodes if node.op_type in ("Conv", "Gemm", "MatMul")]
+    assert names == [*(f"conv{i}" for i in range(1, 7)), "linear7", "linear8"]
     assert operators.count("Conv") == 6
     if stored:
         assert operators.count("BatchNormalization") == 8 or not dynamo

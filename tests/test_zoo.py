@@ -68,7 +68,8 @@ def test_stated_accuracy_is_reproduced(name: str) -> None:
 @every_network
 def test_weights_have_the_stated_levels(name: str) -> None:
     weights = _weights(name)
-    assert len(weights) == (4 if name.startswith("cnn") else 3)
+    cnn = ["conv1", "conv2", "conv3", "linear4"]
+    assert list(weights) == (cnn if name.startswith("cnn") else ["linear1", "linear2", "linear3"])
     for layer, values in weights.items():
         for channel in values.reshape(len(values), -1):
             levels = np.unique(channel)
@@ -103,6 +104,14 @@ def test_no_trace_of_the_machine_that_trained(name: str) -> None:
 @every_network
 def test_sizes_are_as_stated(name: str) -> None:
     assert zoo.describe(name).onnx_bytes == zoo.path(name).stat().st_size
+
+
+@every_network
+def test_readme_states_the_same_accuracy(name: str) -> None:
+    lines = (FOLDER / "README.md").read_text(encoding="utf-8").splitlines()
+    (row,) = [line for line in lines if line.startswith(f"| {name} |")]
+    entry = zoo.describe(name)
+    assert f"| {100 * entry.accuracy:.2f} % | {100 * entry.float32_accuracy:.2f} % |" in row
 
 
 @pytest.mark.parametrize("call", [zoo.path, zoo.data, zoo.load, zoo.describe])

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from bench.train.checkpoint import replace
 from bench.train.datasets import Samples
-from bench.train.layers import freeze, set_error_rate
+from bench.train.layers import freeze, layer_names, set_error_rate
 
 
 def export(
@@ -54,10 +54,18 @@ def _export(model: nn.Module, example: Tensor, path: Path, dynamo: bool, optimis
             verbose=False,
             **axes,
         )
-    graph = onnx.load(path)
-    _strip(graph)
-    onnx.checker.check_model(graph, full_check=True)
-    onnx.save(graph, path)
+    written = onnx.load(path)
+    _name_layers(written.graph, layer_names(model))
+    _strip(written)
+    onnx.checker.check_model(written, full_check=True)
+    onnx.save(written, path)
+
+
+def _name_layers(graph: onnx.GraphProto, names: list[str]) -> None:
+    """Call each layer's node what its module is called: conv1 rather than node_conv2d."""
+    layers = [node for node in graph.node if node.op_type in ("Conv", "Gemm", "MatMul")]
+    for node, name in zip(layers, names, strict=True):
+        node.name = name
 
 
 def _strip(model: onnx.ModelProto) -> None:

@@ -90,3 +90,8 @@ def freeze(model: nn.Module) -> None:
         if isinstance(module, _Stored):
             module.weight.copy_(module.stored())
             module.kind = "real"
+
+
+def layer_names(model: nn.Module) -> list[str]:
+    """Names of the layers with stored weights, in order."""
+    return [name for name, module in model.named_modules() if isinstance(module, _Stored)]
