@@ -55,8 +55,7 @@ def convolve_noisy(
             else [positions][counts_pitch] by output.
         streams: uint64 [positions, 2], random stream of every position.
         rare: use `sampling.rare_changes`, else `sampling.frequent_change`.
-        fraction_bits, tails, tails_pitch, levels: see `sampling.rare_changes`; the row of n cells starts at
-            ``n * tails_pitch``.
+        fraction_bits, tails, tails_pitch, levels: see `sampling.rare_changes`.
         tables, shapes: see `sampling.frequent_change`.
     """
     span = offsets.size * words * 32

@@ -16,7 +16,7 @@ half of the 32 registers of AVX-512.
 from __future__ import annotations
 
 from ternary_engine.kernels.compile import inline
-from ternary_engine.kernels.simd import load, popcount, splat, zero
+from ternary_engine.kernels.simd import load, popcount, spread, zero
 
 ROWS = 4
 
@@ -44,28 +44,28 @@ def gated_tile(a, i0, i1, i2, i3, w, wi, offsets, words):
             m0, m1 = load(w, wi), load(w, wi + 8)
             s0, s1 = load(w, wi + 16), load(w, wi + 24)
             wi += 32
-            x, y = splat(a[i0 + j]), splat(a[i0 + j + 1])
+            x, y = spread(a, i0 + j), spread(a, i0 + j + 1)
             t = m0 & x
             n00 += popcount(t)
             g00 += popcount(t & (s0 ^ y))
             t = m1 & x
             n01 += popcount(t)
             g01 += popcount(t & (s1 ^ y))
-            x, y = splat(a[i1 + j]), splat(a[i1 + j + 1])
+            x, y = spread(a, i1 + j), spread(a, i1 + j + 1)
             t = m0 & x
             n10 += popcount(t)
             g10 += popcount(t & (s0 ^ y))
             t = m1 & x
             n11 += popcount(t)
             g11 += popcount(t & (s1 ^ y))
-            x, y = splat(a[i2 + j]), splat(a[i2 + j + 1])
+            x, y = spread(a, i2 + j), spread(a, i2 + j + 1)
             t = m0 & x
             n20 += popcount(t)
             g20 += popcount(t & (s0 ^ y))
             t = m1 & x
             n21 += popcount(t)
             g21 += popcount(t & (s1 ^ y))
-            x, y = splat(a[i3 + j]), splat(a[i3 + j + 1])
+            x, y = spread(a, i3 + j), spread(a, i3 + j + 1)
             t = m0 & x
             n30 += popcount(t)
             g30 += popcount(t & (s0 ^ y))
@@ -83,7 +83,7 @@ def gated_row(a, i0, w, wi, offsets, words):
     for run in range(offsets.size):
         j = i0 + offsets[run]
         for _ in range(words):
-            x, y = splat(a[j]), splat(a[j + 1])
+            x, y = spread(a, j), spread(a, j + 1)
             t = load(w, wi) & x
             n0 += popcount(t)
             g0 += popcount(t & (load(w, wi + 16) ^ y))
@@ -114,16 +114,16 @@ def masked_tile(a, i0, i1, i2, i3, planes, w, wi, offsets, words):
             m0, m1 = load(w, wi), load(w, wi + 8)
             s0, s1 = load(w, wi + 16), load(w, wi + 24)
             wi += 32
-            x = splat(a[i0 + j])
+            x = spread(a, i0 + j)
             c00 += popcount((s0 ^ x) & m0)
             c01 += popcount((s1 ^ x) & m1)
-            x = splat(a[i1 + j])
+            x = spread(a, i1 + j)
             c10 += popcount((s0 ^ x) & m0)
             c11 += popcount((s1 ^ x) & m1)
-            x = splat(a[i2 + j])
+            x = spread(a, i2 + j)
             c20 += popcount((s0 ^ x) & m0)
             c21 += popcount((s1 ^ x) & m1)
-            x = splat(a[i3 + j])
+            x = spread(a, i3 + j)
             c30 += popcount((s0 ^ x) & m0)
             c31 += popcount((s1 ^ x) & m1)
             j += planes
@@ -137,7 +137,7 @@ def masked_row(a, i0, planes, w, wi, offsets, words):
     for run in range(offsets.size):
         j = i0 + offsets[run]
         for _ in range(words):
-            x = splat(a[j])
+            x = spread(a, j)
             c0 += popcount((load(w, wi + 16) ^ x) & load(w, wi))
             c1 += popcount((load(w, wi + 24) ^ x) & load(w, wi + 8))
             wi += 32
@@ -155,16 +155,16 @@ def plain_tile(a, i0, i1, i2, i3, w, wi, offsets, words):
         for _ in range(words):
             s0, s1 = load(w, wi), load(w, wi + 8)
             wi += 16
-            x = splat(a[i0 + j])
+            x = spread(a, i0 + j)
             c00 += popcount(s0 ^ x)
             c01 += popcount(s1 ^ x)
-            x = splat(a[i1 + j])
+            x = spread(a, i1 + j)
             c10 += popcount(s0 ^ x)
             c11 += popcount(s1 ^ x)
-            x = splat(a[i2 + j])
+            x = spread(a, i2 + j)
             c20 += popcount(s0 ^ x)
             c21 += popcount(s1 ^ x)
-            x = splat(a[i3 + j])
+            x = spread(a, i3 + j)
             c30 += popcount(s0 ^ x)
             c31 += popcount(s1 ^ x)
             j += 1
@@ -178,7 +178,7 @@ def plain_row(a, i0, w, wi, offsets, words):
     for run in range(offsets.size):
         j = i0 + offsets[run]
         for _ in range(words):
-            x = splat(a[j])
+            x = spread(a, j)
             c0 += popcount(load(w, wi) ^ x)
             c1 += popcount(load(w, wi + 8) ^ x)
             wi += 16

@@ -8,9 +8,10 @@ how many cells stand in each class. A read may change a product of
 
 Two samplers of the same distribution:
 
-* `rare_changes`: the number of *candidates* among all n sensed cells is Binomial(n, e), e the largest
-  error probability of a class; its table is the same for all outputs of a position. Each candidate
-  is a random one of the cells, drawn without replacement, and errs with probability p_class / e.
+* `rare_changes`: the number of *candidates* among all n sensed cells is Binomial(n, e), e the
+  largest error probability of a class; its table is the same for all outputs of a position. Each
+  candidate is one of the cells, drawn without replacement, and errs with probability
+  p_class / e.
   Costs one random word for eight outputs, and one more per round of candidates.
 * `frequent_change`: for each class the distribution of the total change of m cells is tabulated for
   every m up to a limit (Walker's alias method, Vose 1991); one random word and one look-up per
@@ -46,9 +47,7 @@ SLOPE_BITS = 32
 
 
 @inline
-def find_candidates(
-    row, positive, negative, cells, tails, tails_pitch, start, key1, word, scratch
-):
+def find_candidates(row, positive, negative, cells, tails, tails_pitch, start, key1, word, scratch):
     """Draw for eight outputs whether any of their cells is a candidate; note what follows needs.
 
     Args:

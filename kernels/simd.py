@@ -24,7 +24,8 @@ from numba.extending import lower_builtin, models, register_model
 LANES = 8
 _MASK = 0xFFFFFFFFFFFFFFFF
 
-Word = npt.NDArray[np.uint64]
+Word = Any  # a word to the compiler, an array of eight uint64 with the JIT off
+Number = int | np.integer[Any]
 
 # What runs with the JIT off
 
@@ -34,7 +35,7 @@ def zero() -> Word:
     return np.zeros(LANES, np.uint64)
 
 
-def splat(value: int) -> Word:
+def splat(value: Number) -> Word:
     """A word with the same value in every lane."""
     return np.full(LANES, np.uint64(int(value) & _MASK))
 
@@ -42,6 +43,11 @@ def splat(value: int) -> Word:
 def load(array: npt.NDArray[np.uint64], index: int) -> Word:
     """Eight consecutive elements of a flat uint64 array."""
     return array[index : index + LANES].copy()
+
+
+def spread(array: npt.NDArray[np.uint64], index: int) -> Word:
+    """A word with one element of a flat uint64 array in every lane; the index counts from 0 up."""
+    return np.full(LANES, array[index])
 
 
 def store(array: npt.NDArray[np.uint64], index: int, word: Word) -> None:
@@ -100,22 +106,22 @@ def lane_numbers() -> Word:
     return np.arange(LANES, dtype=np.uint64)
 
 
-def popcount64(value: int) -> int:
+def popcount64(value: Number) -> int:
     """Number of set bits of one 64-bit number."""
     return int(value).bit_count()
 
 
-def lowest_bit(value: int) -> int:
+def lowest_bit(value: Number) -> int:
     """Number of the lowest set bit of a 64-bit number that is not 0."""
     return (int(value) & -int(value)).bit_length() - 1
 
 
-def add64(left: int, right: int) -> np.uint64:
+def add64(left: Number, right: Number) -> np.uint64:
     """Sum of two 64-bit numbers, modulo 2**64."""
     return np.uint64((int(left) + int(right)) & _MASK)
 
 
-def multiply64(left: int, right: int) -> np.uint64:
+def multiply64(left: Number, right: Number) -> np.uint64:
     """Product of two 64-bit numbers, modulo 2**64."""
     return np.uint64((int(left) * int(right)) & _MASK)
 
@@ -170,6 +176,7 @@ for _function, _result in (
     (zero, word_type),
     (splat, word_type),
     (load, word_type),
+    (spread, word_type),
     (load_int32, word_type),
     (store, types.none),
     (store_int32, types.none),
@@ -224,6 +231,14 @@ def _load(context: Any, builder: Any, sig: Any, args: Any) -> Any:
     index = _as_index(context, builder, args[1], sig.args[1])
     pointer = _element_pointer(context, builder, sig.args[0], args[0], index)
     return builder.load(builder.bitcast(pointer, _VECTOR.as_pointer()), align=8)
+
+
+@lower_builtin(spread, types.Array, types.Integer)
+def _spread(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    # Not splat(array[index]): that takes negative indices, which costs five instructions a load.
+    index = _as_index(context, builder, args[1], sig.args[1])
+    pointer = _element_pointer(context, builder, sig.args[0], args[0], index)
+    return _broadcast(builder, builder.load(pointer), _VECTOR)
 
 
 @lower_builtin(store, types.Array, types.Integer, word_type)

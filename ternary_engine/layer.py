@@ -91,11 +91,13 @@ class Layer:
             return 0.0
         return 1.0 - np.count_nonzero(self.trits) / self.cells
 
-    def real_weights(self) -> npt.NDArray[np.float32]:
-        """float32 weights in ONNX shape: scales times codes."""
-        codes = self.weights
-        if codes is None:
-            raise ValueError(f"layer {self.name!r} is digital; its weights are in its ONNX piece")
+    def real_weights(self, trits: npt.NDArray[np.int8] | None = None) -> npt.NDArray[np.float32]:
+        """float32 weights in ONNX shape: scales times codes.
+
+        Args:
+            trits: int8 [planes, *shape], as they are read; None for those stored.
+        """
+        codes = from_trit_planes(self.trits if trits is None else trits)
         spread = [1] * len(self.shape)
         spread[self.output_axis] = -1
         if self.scales.ndim == 1:

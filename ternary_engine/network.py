@@ -14,6 +14,7 @@ from ternary_engine.layer import Layer
 from ternary_engine.steps import Step
 
 if TYPE_CHECKING:
+    from ternary_engine.errors import Errors
     from ternary_engine.runtime import Plan
 
 Array = npt.NDArray[Any]
@@ -73,7 +74,7 @@ class Network:
         self,
         x: Array | Mapping[str, Array],
         *,
-        errors: object = None,
+        errors: Errors | None = None,
         seed: int | None = None,
         threads: int | None = None,
         batch_size: int | None = None,
@@ -83,28 +84,57 @@ class Network:
         Args:
             x: array of shape (N, ...) for a network with one input, else a dict by input name.
                 An empty batch gives an empty result.
-            errors: not yet available.
-            seed: not yet available.
-            threads: chunks of samples run at once; None for every processor at hand. The result
-                does not depend on it.
-            batch_size: not yet available.
+            errors: `SenseErrors` for every crossbar layer, or a dict of them by layer name;
+                None for error-free sensing.
+            seed: names the random numbers of the errors. The same seed gives the same result, bit
+                for bit, whatever ``threads``; for errors per sample and per read also whatever
+                ``batch_size``, and the first k samples of a run equal a run of them alone.
+                None draws a fresh seed.
+            threads: chunks of samples run at once; None for every processor at hand.
+            batch_size: samples that share one draw of errors per batch; None for all of ``x``.
 
         Returns:
             The output array when there is one input and one output, else a dict by output name.
 
         Raises:
-            TypeError, ValueError: an input of the wrong dtype, shape or name.
+            TypeError, ValueError: an input of the wrong dtype, shape or name; errors that a layer
+                cannot have; a negative seed.
         """
-        from ternary_engine.runtime import available_threads, check_count, check_inputs
+        from ternary_engine.errors import check_seed, resolve_errors
+        from ternary_engine.runtime import Noise, available_threads, check_count, check_inputs
 
-        if errors is not None:
-            raise NotImplementedError("errors= (te.SenseErrors) comes with the next release")
         inputs = check_inputs(self, x)
         workers = check_count("threads", threads) or available_threads()
-        outputs = self._plan.run(inputs, workers)
+        samples = len(next(iter(inputs.values())))
+        batch = check_count("batch_size", batch_size) or max(samples, 1)
+        checked_seed = check_seed(seed)
+        noise = None
+        if errors is not None:
+            noise = Noise(resolve_errors(errors, self.layers), checked_seed, batch)
+        outputs = self._plan.run(inputs, workers, noise)
         if len(self.inputs) == 1 and len(self.outputs) == 1 and not isinstance(x, Mapping):
             return outputs[self.outputs[0].name]
         return outputs
+
+    def program(self, *, errors: Errors, seed: int | None = None) -> Network:
+        """Program the network once: a copy whose stored weights carry one draw of errors.
+
+        ``net.program(errors=e, seed=s).run(x)`` equals ``net.run(x, errors=e, seed=s)`` for errors
+        per program.
+
+        Args:
+            errors: `SenseErrors`, or a dict of them by layer name; taken as programming errors
+                whatever their ``per``.
+            seed: names the draw; None draws a fresh one.
+
+        Raises:
+            TypeError, ValueError: as for `run`.
+        """
+        from ternary_engine.errors import check_seed, resolve_errors
+        from ternary_engine.runtime import programmed
+
+        resolved = resolve_errors(errors, self.layers)
+        return programmed(self, resolved, check_seed(seed))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a packed file; it is complete or not there at all.

@@ -99,12 +99,18 @@ class RealCrossbar:
         source, target: real values.
         layer: name of the `Layer`; its trits times its scales are the weights.
         model: serialised ONNX model of the one node, with graph inputs (source, "weights").
+        geometry: window over the source image.
+        form: of source and target, as in `LookupReal`.
+        factor: what the node multiplies its products by (alpha of Gemm).
     """
 
     source: str
     target: str
     layer: str
     model: bytes
+    geometry: Geometry = Geometry()
+    form: str = "NC"
+    factor: float = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from ternary_engine.runtime.execute import Plan, available_threads
 from ternary_engine.runtime.inputs import check_count, check_inputs
+from ternary_engine.runtime.noise import Noise, programmed
 
-__all__ = ["Plan", "available_threads", "check_count", "check_inputs"]
+__all__ = ["Noise", "Plan", "available_threads", "check_count", "check_inputs", "programmed"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -34,13 +34,21 @@ from ternary_engine.runtime.weights import (
 from ternary_engine.steps import Crossbar, Threshold
 
 Array = npt.NDArray[Any]
-# Offsets of the runs, words of a run, starts of the panels, (classes, base) of each weight plane.
-WindowTable = tuple[Array, int, Array, tuple[tuple[Array, Array], ...]]
+WindowTable = tuple[Array, int, Array]  # offsets of the runs, words of a run, starts of the panels
+Bases = tuple[tuple[Array, Array], ...]  # classes of positions and base, for each weight plane
 
 _NO_CODES = np.zeros(0, np.uint16)
 _NO_SUMS = np.zeros(0, np.int32)
 _NO_THRESHOLDS = np.zeros(0, np.uint64)
 _NO_FLIPS = np.zeros(0, np.uint16)
+
+
+class Target(NamedTuple):
+    """Where a layer's results go: start of every position, codes as uint16, or sums."""
+
+    places: Array
+    codes: Array
+    sums: Array
 
 
 class Finish:
@@ -58,6 +66,11 @@ class Finish:
             flips = np.zeros(panels_for(len(step.thresholds)) * PANEL, np.bool_)
             flips[: len(step.thresholds)] = step.decreasing
             self.flips = np.packbits(flips, bitorder="little").view("<u2").astype(np.uint16)
+
+    @property
+    def arrays(self) -> tuple[Array, Array]:
+        """Thresholds and flips, as the kernels take them."""
+        return self.thresholds, self.flips
 
     @staticmethod
     def _panels(step: Threshold) -> npt.NDArray[np.uint64]:
@@ -78,6 +91,10 @@ class CrossbarOperation:
     """codes -> sums, or codes -> codes with a threshold step taken in.
 
     Weights are packed on first use, when the number of channels of the source is known.
+
+    Attributes:
+        kernel: "gated", "masked" or "plain", see `kernels.product`.
+        coefficients: what the popcount of each bit plane counts (masked kernel).
     """
 
     def __init__(
@@ -91,92 +108,121 @@ class CrossbarOperation:
         self.step = step
         self.layer = layer
         self.code = codes
-        # Sums of several weight planes are added up before they meet a threshold.
         self.finish = Finish(threshold, border)
         plain = codes.kind == "binary" and layer.binary and step.geometry.groups == 1
         self.kernel = "gated" if codes.kind == "ternary" else "plain" if plain else "masked"
-        self.planes: tuple[PackedPlane, ...] = ()
-        self.coefficients = self._coefficients()
-        self._tables: dict[ImageLayout, WindowTable] = {}
+        self.coefficients = (
+            np.array([-2], np.int64)
+            if codes.kind == "binary"
+            else plane_coefficients(codes.bits, codes.kind == "signed")
+        )
+        self._planes: dict[tuple[int, bool], tuple[PackedPlane, ...]] = {}
+        self._windows: dict[ImageLayout, WindowTable] = {}
+        self._bases: dict[ImageLayout, Bases] = {}
         self._lock = threading.Lock()
 
-    def _coefficients(self) -> npt.NDArray[np.int64]:
-        if self.code.kind == "binary":
-            return np.array([-2], np.int64)
-        return plane_coefficients(self.code.bits, self.code.kind == "signed")
-
-    def pack(self, channels: int) -> None:
-        """Spread the weights out for the kernels; done once."""
+    def planes(self, channels: int, *, gated: bool = False) -> tuple[PackedPlane, ...]:
+        """The weights, spread out for this layer's kernel (or for the gated one) once."""
+        negative_only = self.kernel == "plain" and not gated
         with self._lock:
-            if not self.planes:
-                self.planes = tuple(
+            if (channels, negative_only) not in self._planes:
+                self._planes[channels, negative_only] = tuple(
                     pack_plane(
-                        plane,
-                        self.layer,
-                        self.step.geometry,
-                        channels,
-                        negative_only=self.kernel == "plain",
+                        trits, self.layer, self.step.geometry, channels, negative_only=negative_only
                     )
-                    for plane in self.layer.trits
+                    for trits in self.layer.trits
                 )
+            return self._planes[channels, negative_only]
 
-    def _bases(self, layout: ImageLayout) -> tuple[tuple[Array, Array], ...]:
+    def bases(self, layout: ImageLayout, planes: tuple[PackedPlane, ...]) -> Bases:
         """Classes of positions and their base sums, for every weight plane."""
+        if self.kernel == "gated":
+            return ()
         rows, columns = valid_taps(layout, self.step.geometry)
         if self.code.kind == "binary":
-            return tuple(binary_base(plane, rows, columns) for plane in self.planes)
+            return tuple(binary_base(plane, rows, columns) for plane in planes)
         everywhere = np.zeros(len(rows) * len(columns), np.int32)
-        return tuple(
-            (everywhere, bit_serial_base(plane, self.coefficients)) for plane in self.planes
-        )
+        return tuple((everywhere, bit_serial_base(plane, self.coefficients)) for plane in planes)
 
-    def _table(self, layout: ImageLayout) -> WindowTable:
-        if layout not in self._tables:
+    def window(self, layout: ImageLayout) -> WindowTable:
+        """The window over images of that layout, for the kernels."""
+        if layout not in self._windows:
             geometry = self.step.geometry
             window = group_window(layout.channels, self.layer.outputs, geometry.groups)
             offsets, words = tap_offsets(layout, geometry), window.words
             if words == layout.words:
                 offsets, words = merge_runs(offsets, words, layout.planes)
             panel_starts = np.array(window.first, np.int64) * layout.planes
-            self._tables[layout] = offsets, words, panel_starts, self._bases(layout)
-        return self._tables[layout]
+            self._windows[layout] = offsets, words, panel_starts
+        return self._windows[layout]
 
     def __call__(self, chunk: Chunk) -> None:
         """Run on one chunk."""
         source = chunk.codes[self.step.source]
-        if not self.planes:
-            self.pack(source.layout.channels)
-        height, width = window_counts(source.layout, self.step.geometry)
-        starts = window_starts(source.layout, self.step.geometry, chunk.images)
-        targets, codes, sums = self._target(chunk, height, width)
-        offsets, words, panel_starts, bases = self._table(source.layout)
-        for j, plane in enumerate(self.planes):
-            mode = self.finish.mode if j == 0 else epilogue.ADD
-            last = (
-                mode, 3**j, self.finish.thresholds, self.finish.flips, targets, codes, sums,
-            )  # fmt: skip
-            window = (source.codes, plane.panels, starts, offsets, words, panel_starts)
-            if self.kernel == "gated":
-                convolution.convolve_gated(*window, *last)
-                continue
-            classes, base = bases[j]
-            classes = np.tile(classes, chunk.images)
-            if self.kernel == "plain":
-                convolution.convolve_plain(*window, classes, base, *last)
-            else:
-                convolution.convolve_masked(*window, self.coefficients, classes, base, *last)
+        planes = self.planes(source.layout.channels)
+        if source.layout not in self._bases:
+            self._bases[source.layout] = self.bases(source.layout, planes)
+        self.products(chunk, planes, self._bases[source.layout], self.target(chunk))
 
-    def _target(self, chunk: Chunk, height: int, width: int) -> tuple[Array, Array, Array]:
-        """Where the results go: start of every position, codes as uint16, sums."""
-        outputs = self.layer.outputs
-        if self.finish.step is not None:
-            step = self.finish.step
-            layout = ImageLayout(outputs, height, width, step.codes.planes, self.finish.border)
-            codes = chunk.code_buffer(step.target, layout)
-            chunk.codes[step.target] = CodeImages(layout, codes)
-            return position_starts(layout, chunk.images) * 4, codes.view(np.uint16), _NO_SUMS
-        pitch = panels_for(outputs) * PANEL
+    def products(
+        self,
+        chunk: Chunk,
+        planes: tuple[PackedPlane, ...],
+        bases: Bases,
+        target: Target,
+        image: int | None = None,
+    ) -> None:
+        """Run the product kernel.
+
+        Args:
+            chunk: with the source codes.
+            planes, bases: the weights as they are read.
+            target: from `target`.
+            image: the only image of the chunk to compute; None for all.
+        """
+        source = chunk.codes[self.step.source]
+        starts = window_starts(source.layout, self.step.geometry, chunk.images)
+        images = chunk.images
+        places = target.places
+        if image is not None:
+            per_image = starts.size // chunk.images
+            part = slice(image * per_image, (image + 1) * per_image)
+            starts, places, images = starts[part], places[part], 1
+        window = self.window(source.layout)
+        for j, plane in enumerate(planes):
+            mode = self.finish.mode if j == 0 else epilogue.ADD
+            common = (source.codes, plane.panels, starts, *window)
+            last = (mode, 3**j, *self.finish.arrays, places, target.codes, target.sums)
+            if self.kernel == "gated":
+                convolution.convolve_gated(*common, *last)
+                continue
+            classes, base = np.tile(bases[j][0], images), bases[j][1]
+            if self.kernel == "plain":
+                convolution.convolve_plain(*common, classes, base, *last)
+            else:
+                convolution.convolve_masked(*common, self.coefficients, classes, base, *last)
+
+    def target(self, chunk: Chunk) -> Target:
+        """Make room for the results, and enter them in the chunk."""
+        source = chunk.codes[self.step.source]
+        height, width = window_counts(source.layout, self.step.geometry)
+        if self.finish.step is None:
+            return self.sums_target(chunk)
+        step = self.finish.step
+        layout = ImageLayout(
+            self.layer.outputs, height, width, step.codes.planes, self.finish.border
+        )
+        codes = chunk.code_buffer(step.target, layout)
+        chunk.codes[step.target] = CodeImages(layout, codes)
+        places = position_starts(layout, chunk.images) * 4
+        return Target(places, codes.view(np.uint16), _NO_SUMS)
+
+    def sums_target(self, chunk: Chunk) -> Target:
+        """Make room for plain sums, and enter them in the chunk."""
+        source = chunk.codes[self.step.source]
+        height, width = window_counts(source.layout, self.step.geometry)
+        pitch = panels_for(self.layer.outputs) * PANEL
         positions = chunk.images * height * width
         sums = chunk.sum_buffer(self.step.target, positions * pitch)
-        chunk.sums[self.step.target] = SumImages(outputs, height, width, pitch, sums)
-        return np.arange(positions, dtype=np.int64) * pitch, _NO_CODES, sums
+        chunk.sums[self.step.target] = SumImages(self.layer.outputs, height, width, pitch, sums)
+        return Target(np.arange(positions, dtype=np.int64) * pitch, _NO_CODES, sums)

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ternary_engine.network import Network
+from ternary_engine.runtime.noise import Noise
 from ternary_engine.runtime.operations import Operation
 from ternary_engine.runtime.plan import build_operations
 from ternary_engine.runtime.values import Chunk
@@ -42,12 +43,15 @@ class Plan:
         self._workers = threading.local()
         self._sample_bytes: dict[tuple[tuple[int, ...], ...], int] = {}
 
-    def run(self, inputs: dict[str, Array], threads: int) -> dict[str, Array]:
+    def run(
+        self, inputs: dict[str, Array], threads: int, noise: Noise | None = None
+    ) -> dict[str, Array]:
         """Run a batch.
 
         Args:
             inputs: by port name, checked; the same number of samples each.
             threads: how many chunks may run at once.
+            noise: the errors of the run, if any.
 
         Returns:
             outputs by port name.
@@ -56,15 +60,14 @@ class Plan:
         size = self._chunk_size(inputs, samples, threads)
         if samples == 0:
             return self._empty(inputs)
-        if size >= samples:
-            return self._run_chunk(inputs, 0, samples)
+        if size >= samples and not (noise and noise.needs_batches):
+            return self._run_chunk(inputs, 0, samples, noise)
         gather = _Gather(samples)
-        ranges = [(first, min(first + size, samples)) for first in range(0, samples, size)]
 
         def work(bounds: tuple[int, int]) -> None:
-            gather.add(bounds[0], self._run_chunk(inputs, *bounds))
+            gather.add(bounds[0], self._run_chunk(inputs, *bounds, noise))
 
-        _for_each(work, ranges, threads)
+        _for_each(work, _ranges(samples, size, noise), threads)
         return gather.outputs
 
     def _key(self, inputs: dict[str, Array]) -> tuple[tuple[int, ...], ...]:
@@ -81,10 +84,12 @@ class Plan:
         fair = -(-samples // threads)
         return max(1, min(_CACHE_BYTES // max(known, 1), _MAX_CHUNK, fair))
 
-    def _run_chunk(self, inputs: dict[str, Array], first: int, last: int) -> dict[str, Array]:
+    def _run_chunk(
+        self, inputs: dict[str, Array], first: int, last: int, noise: Noise | None = None
+    ) -> dict[str, Array]:
         chunk: Chunk = getattr(self._workers, "chunk", None) or Chunk()
         self._workers.chunk = chunk
-        chunk.images = last - first
+        chunk.images, chunk.first, chunk.noise = last - first, first, noise
         chunk.real = {name: array[first:last] for name, array in inputs.items()}
         for operation in self.operations:
             operation(chunk)
@@ -97,6 +102,16 @@ class Plan:
         """Outputs of no samples: the shapes that one sample gives."""
         one = {n: np.zeros((1, *array.shape[1:]), array.dtype) for n, array in inputs.items()}
         return {name: array[:0] for name, array in self._run_chunk(one, 0, 1).items()}
+
+
+def _ranges(samples: int, size: int, noise: Noise | None) -> list[tuple[int, int]]:
+    """Chunks of at most ``size`` samples; none reaches over the end of a batch that matters."""
+    batch = noise.batch_size if noise and noise.needs_batches else samples
+    return [
+        (first, min(first + size, start + batch, samples))
+        for start in range(0, samples, batch)
+        for first in range(start, min(start + batch, samples), size)
+    ]
 
 
 class _Gather:

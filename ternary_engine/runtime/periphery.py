@@ -5,12 +5,10 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import numpy.typing as npt
 
-from ternary_engine.layer import Layer
 from ternary_engine.runtime.values import Chunk
-from ternary_engine.steps import Digital, RealCrossbar
+from ternary_engine.steps import Digital
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -64,22 +62,3 @@ class DigitalOperation:
         feeds = {name: chunk.real[name] for name in self.step.sources}
         outputs = self.piece.run(feeds, self.step.targets)
         chunk.real.update(zip(self.step.targets, outputs, strict=True))
-
-
-class RealCrossbarOperation:
-    """real -> real: the stored weights, as real numbers, with a real input."""
-
-    def __init__(self, step: RealCrossbar, layer: Layer) -> None:
-        self.step = step
-        self.layer = layer
-        self.piece = Piece(step.model)
-
-    @functools.cached_property
-    def weights(self) -> npt.NDArray[np.float32]:
-        """Real weights in ONNX shape."""
-        return self.layer.real_weights()
-
-    def __call__(self, chunk: Chunk) -> None:
-        """Run on one chunk."""
-        feeds = {self.step.source: chunk.real[self.step.source], "weights": self.weights}
-        (chunk.real[self.step.target],) = self.piece.run(feeds, (self.step.target,))

@@ -17,7 +17,9 @@ from ternary_engine.runtime.operations import (
     SumsToCodes,
     SumsToReal,
 )
-from ternary_engine.runtime.periphery import DigitalOperation, RealCrossbarOperation
+from ternary_engine.runtime.periphery import DigitalOperation
+from ternary_engine.runtime.real_crossbar import RealCrossbarOperation
+from ternary_engine.runtime.sensed import SensedCrossbar
 from ternary_engine.steps import (
     Crossbar,
     Decode,
@@ -93,9 +95,10 @@ def build_operations(network: Network) -> tuple[Operation, ...]:
         elif isinstance(step, Crossbar):
             threshold = fused.get(step.target)
             border = borders.get(threshold.target, NO_BORDER) if threshold else NO_BORDER
-            operations.append(
-                CrossbarOperation(step, layers[step.layer], codes[step.source], threshold, border)
+            product = CrossbarOperation(
+                step, layers[step.layer], codes[step.source], threshold, border
             )
+            operations.append(SensedCrossbar(product))
         elif isinstance(step, Threshold | LookupCodes):
             if step.source not in fused:
                 operations.append(SumsToCodes(step, borders.get(step.target, NO_BORDER)))

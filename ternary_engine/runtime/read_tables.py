@@ -51,7 +51,9 @@ def _binomial_tails(cells: int, rate: float) -> Float64Array:
     while len(mass) <= cells and mass[-1][-1] > _NEGLIGIBLE:
         k = len(mass)
         mass.append(mass[-1] * np.maximum(n - k + 1, 0.0) / k * odds)
-    tails = np.cumsum(np.stack(mass[:0:-1]), axis=0)[::-1] if len(mass) > 1 else np.zeros((1, n.size))
+    tails = (
+        np.cumsum(np.stack(mass[:0:-1]), axis=0)[::-1] if len(mass) > 1 else np.zeros((1, n.size))
+    )
     tails[0] = -np.expm1(n * np.log1p(-rate))  # without cancellation
     return np.ascontiguousarray(tails.T)
 
@@ -112,7 +114,9 @@ def _window(lowest: npt.NDArray[np.int64], highest: npt.NDArray[np.int64], mean:
     for slope in (0, round(mean * (1 << sampling.SLOPE_BITS))):
         centre = np.arange(len(lowest)) * slope >> sampling.SLOPE_BITS
         half = int((centre - lowest).max())
-        windows.append(_Window(slope, half, max(int((highest - centre).max() + half), 1).bit_length()))
+        windows.append(
+            _Window(slope, half, max(int((highest - centre).max() + half), 1).bit_length())
+        )
     return min(windows, key=lambda window: window.bin_bits)
 
 

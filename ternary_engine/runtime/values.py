@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ternary_engine.runtime.layout import ImageLayout
+from ternary_engine.runtime.noise import Noise
 
 Array = npt.NDArray[Any]
 
@@ -45,13 +46,19 @@ class Chunk:
 
     Attributes:
         images: samples in the chunk.
+        first: number of its first sample in the run.
+        noise: the errors of the run, if any.
         real, codes, sums: values by name.
+        faulty: weights with errors in them, by layer; see `faulty.FaultyPlanes`.
     """
 
     images: int = 0
+    first: int = 0
+    noise: Noise | None = None
     real: dict[str, Array] = field(default_factory=dict)
     codes: dict[str, CodeImages] = field(default_factory=dict)
     sums: dict[str, SumImages] = field(default_factory=dict)
+    faulty: dict[str, Any] = field(default_factory=dict)
     _buffers: dict[str, tuple[object, Array]] = field(default_factory=dict)
 
     def code_buffer(self, name: str, layout: ImageLayout) -> npt.NDArray[np.uint64]:

@@ -50,11 +50,19 @@ class PackedPlane:
         panels: uint64, layout of `kernels.layout`.
         nonzero: int64 [outputs, taps], cells that do not store 0.
         negative: int64 [outputs, taps], cells that store -1.
+        inputs: cells of one output.
     """
 
     panels: npt.NDArray[np.uint64]
     nonzero: Int64Array
     negative: Int64Array
+    inputs: int
+
+    def copy(self) -> PackedPlane:
+        """A copy to write errors into."""
+        return PackedPlane(
+            self.panels.copy(), self.nonzero.copy(), self.negative.copy(), self.inputs
+        )
 
 
 def pack_plane(
@@ -69,6 +77,7 @@ def pack_plane(
         ),
         nonzero=np.count_nonzero(windows, axis=2).astype(np.int64),
         negative=np.count_nonzero(windows < 0, axis=2).astype(np.int64),
+        inputs=windows.shape[1] * windows.shape[2],
     )
 
 

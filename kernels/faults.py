@@ -1,0 +1,120 @@
+"""Errors drawn cell by cell: which stored weights are read wrong, and as what.
+
+Cells that err are found by geometric skipping: the gap to the next *candidate* has a geometric
+distribution at the largest error rate of the three stored values, so the cost grows with the
+errors and not with the cells. A candidate errs with its own value's rate over the largest.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ternary_engine.kernels.compile import inline, kernel
+from ternary_engine.kernels.random import GOLDEN, random_number
+from ternary_engine.kernels.simd import add64, multiply64
+
+_ULP = 2.0**-53
+
+
+@inline
+def next_gap(random, log_keep):
+    """Cells to skip before the next candidate.
+
+    Args:
+        random: 64 random bits. log_keep: log(1 - rate), -inf for rate 1.
+    """
+    u = (np.int64(random >> np.uint64(11)) + 1) * _ULP  # in (0, 1]
+    gap = math.log(u) / log_keep
+    return np.int64(gap) if gap < 9.0e18 else np.int64(9000000000000000000)
+
+
+@inline
+def read_value(stored, random, levels):
+    """What a candidate cell is read as.
+
+    Args:
+        stored: its trit. random: 64 random bits.
+        levels: uint64 [3, 2], for stored -1, 0, +1: share of 2**64 in which the smaller of the two
+            other values is read, and either of them.
+    """
+    row = stored + 1
+    smaller = -1 if stored > -1 else 0
+    larger = 1 if stored < 1 else 0
+    if random < levels[row, 0]:
+        return smaller
+    return larger if random < levels[row, 1] else stored
+
+
+@kernel
+def draw_faults(pairs, cells, log_keep, levels, keys, where, read):
+    """Draw the cells of one trit plane that err, once.
+
+    Args:
+        pairs: uint8, device-pair states, see `encoding.pack_trits`.
+        cells: number of cells.
+        log_keep, levels: see `next_gap`, `read_value`.
+        keys: uint64 [2], the random stream.
+        where: int64, filled with the indices of cells that err, ascending.
+        read: int8, filled with what they are read as.
+
+    Returns:
+        how many err; where that is more than fits, the rest is not written: draw again with
+        more room.
+    """
+    found = 0
+    draw = 0
+    cell = np.int64(0)
+    while True:
+        start = add64(keys[0], multiply64(GOLDEN, 2 * draw))
+        gap = next_gap(random_number(start, keys[1]), log_keep)
+        if gap >= cells - cell:
+            return found
+        cell += gap
+        state = (pairs[cell >> 2] >> (2 * (cell & 3))) & 3
+        stored = np.int64(state & 1) - np.int64(state >> 1)
+        choice = random_number(add64(start, GOLDEN), keys[1])
+        value = read_value(stored, choice, levels)
+        if value != stored:
+            if found < where.size:
+                where[found] = cell
+                read[found] = value
+            found += 1
+        cell += 1
+        draw += 1
+
+
+@kernel
+def write_trits(
+    where, values, outputs, by_output, taps, per_group, shifts, span, words, planes, panels,
+    nonzero, negative,
+):  # fmt: skip
+    """Write trits into packed weights, and keep their counts right.
+
+    Args:
+        where: int64, flat indices into the weights of the source graph.
+        values: int8, the trits to write there.
+        outputs: outputs of the layer. by_output: the weights' first axis counts outputs, else
+            the last does.
+        taps: taps of the window. per_group: channels of a group.
+        shifts: int64 [outputs], where an output's first channel lies in its panel's words.
+        span: uint64 of a panel. words: words of a tap. planes: 2, or 1 for the negative alone.
+        panels: uint64, packed weights. nonzero, negative: int64 [outputs, taps], counts.
+    """
+    inputs = taps * per_group
+    for i in range(where.size):
+        if by_output:
+            output, rest = where[i] // inputs, where[i] % inputs
+        else:
+            output, rest = where[i] % outputs, where[i] // outputs
+        tap = rest % taps
+        channel = rest // taps + shifts[output]
+        at = (output >> 4) * span + (tap * words + (channel >> 6)) * planes * 16 + (output & 15)
+        bit = np.uint64(1) << np.uint64(channel & 63)
+        if planes == 2:
+            nonzero[output, tap] += (values[i] != 0) - int((panels[at] & bit) != 0)
+            panels[at] = (panels[at] | bit) if values[i] != 0 else (panels[at] & ~bit)
+            at += 16
+        negative[output, tap] += (values[i] < 0) - int((panels[at] & bit) != 0)
+        panels[at] = (panels[at] | bit) if values[i] < 0 else (panels[at] & ~bit)

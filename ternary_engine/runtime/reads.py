@@ -1,0 +1,212 @@
+"""Crossbar layers whose every read errs on its own: which inputs are presented, which sampler."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ternary_engine.errors import LayerErrors
+from ternary_engine.kernels import convolution, epilogue, expand, noisy, random
+from ternary_engine.kernels.layout import PANEL, panels_for
+from ternary_engine.runtime.crossbar import CrossbarOperation, Target
+from ternary_engine.runtime.layout import ImageLayout, position_starts, window_starts
+from ternary_engine.runtime.noise import Noise, sample_streams
+from ternary_engine.runtime.operations import SumsToCodes, channel_bits, plane_meaning
+from ternary_engine.runtime.read_tables import (
+    Changes,
+    FrequentTables,
+    RareTables,
+    frequent_tables,
+    rare_tables,
+)
+from ternary_engine.runtime.values import Chunk
+from ternary_engine.runtime.weights import PackedPlane, pack_plane
+
+Array = npt.NDArray[Any]
+
+# Below this many candidates in the cells of an output, if all were sensed, candidates are cheaper
+# than tables (bench/bench_errors.py). It looks at the layer alone, never at the data: which sampler
+# runs decides which random numbers are used, and those must not depend on how a batch is split.
+RARE_CANDIDATES = 0.7
+
+_NO_RARE = RareTables(52, np.zeros(0, np.uint64), 1, np.zeros(6, np.uint64))
+_NO_FREQUENT = FrequentTables(np.zeros(0, np.uint64), np.zeros((3, 6), np.int64))
+
+
+class Presentation(NamedTuple):
+    """One read of the array: which inputs are on, and what its sums count."""
+
+    which: int
+    coefficient: int
+
+
+class Inputs(NamedTuple):
+    """Inputs of one presentation as (non-zero, negative) planes, and how many are sensed."""
+
+    layout: ImageLayout
+    codes: npt.NDArray[np.uint64]
+    counts: npt.NDArray[np.int32]
+    counts_pitch: int
+
+
+def is_symmetric(table: Array) -> bool:
+    """Whether a table treats -1 and +1 alike."""
+    return bool((table == table[::-1, ::-1]).all())
+
+
+def changes_of(table: Array) -> Changes:
+    """What a product with an input +1 may change by; see `read_tables.Changes`."""
+    return (
+        (float(table[2, 1]), float(table[2, 0])),
+        (float(table[0, 1]), float(table[0, 2])),
+        (float(table[1, 2]), float(table[1, 0])),
+    )
+
+
+@dataclass(eq=False)
+class ReadErrors:
+    """Runs a crossbar layer with errors drawn anew for every read."""
+
+    operation: CrossbarOperation
+    _group_members: dict[int, PackedPlane] = field(default_factory=dict)
+
+    def __call__(self, chunk: Chunk, noise: Noise, errors: LayerErrors) -> None:
+        """Run on one chunk."""
+        operation = self.operation
+        layout = chunk.codes[operation.step.source].layout
+        planes = operation.planes(layout.channels, gated=True)
+        presentations = self._presentations(errors)
+        single = len(planes) * len(presentations) == 1
+        target = operation.target(chunk) if single else operation.sums_target(chunk)
+        mode = operation.finish.mode if single else epilogue.STORE
+        number = 0
+        for presentation in presentations:
+            inputs = self._inputs(chunk, presentation)
+            for j, plane in enumerate(planes):
+                factor = presentation.coefficient * 3**j
+                streams = self._streams(chunk, noise, number, len(target.places))
+                how = (epilogue.ADD if number else mode, factor)
+                self._products(chunk, plane, inputs, errors, streams, target, how)
+                number += 1
+        if not single and operation.finish.step is not None:
+            SumsToCodes(operation.finish.step, operation.finish.border)(chunk)
+
+    def _presentations(self, errors: LayerErrors) -> tuple[Presentation, ...]:
+        if self.operation.code.kind in ("binary", "ternary"):
+            ungrouped = self.operation.step.geometry.groups == 1
+            if is_symmetric(errors.table) and ungrouped:
+                return (Presentation(expand.BOTH_SIGNS, 1),)
+            return Presentation(0, 1), Presentation(1, -1)
+        coefficients = self.operation.coefficients.tolist()
+        return tuple(Presentation(j, c) for j, c in enumerate(coefficients))
+
+    def _inputs(self, chunk: Chunk, presentation: Presentation) -> Inputs:
+        operation = self.operation
+        source = chunk.codes[operation.step.source]
+        layout, codes = source.layout, source.codes
+        if operation.code.kind != "ternary" or presentation.which != expand.BOTH_SIGNS:
+            layout = ImageLayout(layout.channels, layout.height, layout.width, 2, layout.border)
+            codes = chunk.code_buffer(f"{operation.step.target}/inputs", layout)
+            expand.expand_planes(
+                source.codes,
+                layout.words,
+                source.layout.planes,
+                plane_meaning(operation.code),
+                presentation.which,
+                channel_bits(np.ones(1, np.bool_), layout.channels),
+                position_starts(source.layout, chunk.images),
+                position_starts(layout, chunk.images),
+                codes,
+            )
+        counts, pitch = self._counts(chunk, layout, codes)
+        return Inputs(layout, codes, counts, pitch)
+
+    def _counts(
+        self, chunk: Chunk, layout: ImageLayout, codes: npt.NDArray[np.uint64]
+    ) -> tuple[npt.NDArray[np.int32], int]:
+        """Inputs that each output senses; one number a position where all outputs agree."""
+        geometry, layer = self.operation.step.geometry, self.operation.layer
+        starts = window_starts(layout, geometry, chunk.images)
+        window = self.operation.window(layout)
+        name = f"{self.operation.step.target}/counts"
+        if geometry.groups == 1:
+            counts = chunk.sum_buffer(name, starts.size)
+            noisy.count_inputs(codes, starts, window[0], window[1], counts)
+            return counts, 1
+        pitch = panels_for(layer.outputs) * PANEL
+        counts = chunk.sum_buffer(name, starts.size * pitch)
+        members = self._members(layout.channels)
+        places = np.arange(starts.size, dtype=np.int64) * pitch
+        none = (np.zeros(0, np.uint64), np.zeros(0, np.uint16), places, np.zeros(0, np.uint16))
+        convolution.convolve_gated(
+            codes, members.panels, starts, *window, epilogue.STORE, 1, *none, counts
+        )
+        return counts, pitch
+
+    def _members(self, channels: int) -> PackedPlane:
+        """Weights that are 1 for every channel of an output's group."""
+        if channels not in self._group_members:
+            layer = self.operation.layer
+            self._group_members[channels] = pack_plane(
+                np.ones(layer.shape, np.int8),
+                layer,
+                self.operation.step.geometry,
+                channels,
+                negative_only=False,
+            )
+        return self._group_members[channels]
+
+    def _streams(
+        self, chunk: Chunk, noise: Noise, number: int, positions: int
+    ) -> npt.NDArray[np.uint64]:
+        """The random stream of every position; uint64 [positions, 2]."""
+        layer = self.operation.layer
+        keys = sample_streams(noise.seed, f"{layer.name}/read", chunk.first, chunk.images)
+        per_image = positions // chunk.images
+        outputs = panels_for(layer.outputs) * PANEL
+        counters = np.arange(per_image, dtype=np.uint64) * np.uint64(outputs)
+        counters |= np.uint64(number << random.PLANE_SHIFT)
+        streams = np.empty((chunk.images, per_image, 2), np.uint64)
+        streams[:, :, 0] = keys[:, None, 0] + counters * random.GOLDEN
+        streams[:, :, 1] = keys[:, None, 1]
+        return streams.reshape(positions, 2)
+
+    def _products(
+        self,
+        chunk: Chunk,
+        plane: PackedPlane,
+        inputs: Inputs,
+        errors: LayerErrors,
+        streams: npt.NDArray[np.uint64],
+        target: Target,
+        how: tuple[int, int],
+    ) -> None:
+        changes = changes_of(errors.table)
+        rate = max(sum(pair) for pair in changes)
+        rare = inputs.counts_pitch == 1 and plane.inputs * rate < RARE_CANDIDATES
+        few = rare_tables(changes, plane.inputs) if rare else _NO_RARE
+        many = _NO_FREQUENT if rare else frequent_tables(changes)
+        noisy.convolve_noisy(
+            inputs.codes,
+            plane.panels,
+            window_starts(inputs.layout, self.operation.step.geometry, chunk.images),
+            *self.operation.window(inputs.layout),
+            *how,
+            *self.operation.finish.arrays,
+            target.places,
+            target.codes,
+            target.sums,
+            inputs.counts,
+            inputs.counts_pitch,
+            streams,
+            rare,
+            few.fraction_bits,
+            few.tails,
+            few.pitch,
+            few.levels,
+            many.tables,
+            many.shapes,
+        )

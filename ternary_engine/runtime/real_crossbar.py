@@ -1,0 +1,126 @@
+"""Crossbar layers with real inputs: float sums of the sensed weights, with or without errors."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ternary_engine.errors import LayerErrors
+from ternary_engine.kernels import real_reads
+from ternary_engine.layer import Layer
+from ternary_engine.runtime.noise import (
+    Noise,
+    draw_faults,
+    log_keep,
+    sample_streams,
+    share_levels,
+    with_faults,
+)
+from ternary_engine.runtime.periphery import Piece
+from ternary_engine.runtime.values import Chunk
+from ternary_engine.runtime.weights import as_windows
+from ternary_engine.steps import RealCrossbar
+
+Array = npt.NDArray[Any]
+
+
+class RealCrossbarOperation:
+    """real -> real: the stored weights, as they are read, with a real input."""
+
+    def __init__(self, step: RealCrossbar, layer: Layer) -> None:
+        self.step = step
+        self.layer = layer
+        self.piece = Piece(step.model)
+
+    @functools.cached_property
+    def weights(self) -> npt.NDArray[np.float32]:
+        """Real weights in ONNX shape."""
+        return self.layer.real_weights()
+
+    def __call__(self, chunk: Chunk) -> None:
+        """Run on one chunk."""
+        x = chunk.real[self.step.source]
+        noise = chunk.noise
+        errors = noise.layers.get(self.layer.name) if noise else None
+        if noise is None or errors is None:
+            result = self._products(x, self.weights)
+        elif errors.per == "read":
+            result = np.array(self._products(x, self.weights), np.float32, order="C")
+            self._add_read_errors(x, result, chunk.first, noise, errors)
+        elif errors.per == "sample":
+            parts = [
+                self._held(x[i : i + 1], chunk.first + i, noise, errors) for i in range(len(x))
+            ]
+            result = np.concatenate(parts)
+        else:
+            result = self._held(x, chunk.first, noise, errors)
+        chunk.real[self.step.target] = result
+
+    def _products(self, x: Array, weights: npt.NDArray[np.float32]) -> Array:
+        feeds = {self.step.source: x, "weights": weights}
+        return self.piece.run(feeds, (self.step.target,))[0]
+
+    def _held(self, x: Array, sample: int, noise: Noise, errors: LayerErrors) -> Array:
+        number = noise.draw_number(errors.per, sample)
+        drawn = draw_faults(self.layer, errors, noise.seed, number)
+        return self._products(x, self.layer.real_weights(with_faults(self.layer, drawn)))
+
+    @functools.cached_property
+    def _cell_values(self) -> npt.NDArray[np.float32]:
+        """Real weight of a cell of the first trit plane read as -1, 0, +1; [outputs, 3]."""
+        scales = self.layer.scales * np.float32(self.step.factor)
+        if scales.ndim == 1:
+            scales = np.stack([scales, scales], axis=1)
+        scales = np.broadcast_to(scales, (self.layer.outputs, 2))
+        return np.stack([-scales[:, 1], np.zeros(len(scales)), scales[:, 0]], axis=1).astype("f4")
+
+    @functools.cached_property
+    def _windows(self) -> tuple[npt.NDArray[np.int8], ...]:
+        planes = self.layer.trits
+        return tuple(as_windows(plane, self.layer, self.step.geometry) for plane in planes)
+
+    def _add_read_errors(
+        self, x: Array, result: Array, first: int, noise: Noise, errors: LayerErrors
+    ) -> None:
+        geometry = self.step.geometry
+        rate, levels = share_levels(errors.table)
+        height, width = self._size(x)
+        out_height, out_width = self._size(result)
+        for j, trits in enumerate(self._windows):
+            keys = sample_streams(noise.seed, f"{self.layer.name}/read/{j}", first, len(x))
+            real_reads.add_read_errors(
+                np.ascontiguousarray(x, np.float32).reshape(-1),
+                self._pitches(x),
+                height,
+                width,
+                trits,
+                geometry.groups,
+                geometry.kernel[1],
+                geometry.strides,
+                geometry.pads[:2],
+                geometry.dilations,
+                self._cell_values * np.float32(3**j),
+                log_keep(rate),
+                levels,
+                keys,
+                result.reshape(-1),
+                self._pitches(result),
+                out_height,
+                out_width,
+            )
+
+    def _size(self, values: Array) -> tuple[int, int]:
+        """Rows and columns of the image a value holds."""
+        if self.step.form == "NTC":
+            return 1, values.shape[1]
+        return (1, 1, *values.shape[2:])[-2:]
+
+    def _pitches(self, values: Array) -> tuple[int, int, int]:
+        """From one image, channel, position to the next."""
+        size = int(np.prod(values.shape[1:]))
+        if self.step.form == "NTC":
+            return size, 1, values.shape[2]
+        return size, int(np.prod(values.shape[2:], dtype=np.int64)), 1
