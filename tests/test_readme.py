@@ -33,7 +33,8 @@ def test_python_block_runs(readme: str) -> None:
 
 def test_table_is_the_real_output(readme: str) -> None:
     summary = te.zoo.load("cnn_ternary").summary()
-    assert _block(readme, "output: inspect cnn_ternary") == summary
+    shown = _block(readme, "output: inspect cnn_ternary")
+    assert shown == summary, f"README's block must be:\n{summary}"
 
 
 def test_zoo_table_agrees_with_the_zoo(readme: str) -> None:
