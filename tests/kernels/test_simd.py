@@ -20,6 +20,7 @@ from ternary_engine.kernels.simd import (
     load,
     load_int32,
     splat,
+    spread,
     store,
     store_int32,
     zero,
@@ -157,6 +158,15 @@ def test_of_load(index: int) -> None:
     both(function, a, index, out)
     function(a, index, out)
     np.testing.assert_array_equal(out, a[index : index + LANES])
+
+
+@pytest.mark.parametrize("index", [0, 1, 31])
+def test_of_spread(index: int) -> None:
+    def function(a, index, out):
+        store(out, 0, spread(a, index))
+
+    both(function, words(28), index, words(29))
+    assert (spread(words(28), index) == words(28)[index]).all()
 
 
 @pytest.mark.parametrize("index", [0, 3, 24])

@@ -15,6 +15,7 @@ from ternary_engine.kernels.simd import (
     lane,
     lane_numbers,
     load,
+    lowest_bit,
     multiply64,
     popcount,
     popcount64,
@@ -114,6 +115,11 @@ def test_of_popcount64(value: int) -> None:
     assert popcount64(np.uint64(value)) == value.bit_count()
 
 
+@pytest.mark.parametrize("value", [edge for edge in EDGES if edge])
+def test_of_lowest_bit(value: int) -> None:
+    assert lowest_bit(np.uint64(value)) == (value & -value).bit_length() - 1
+
+
 @pytest.mark.parametrize("left", EDGES[:5])
 @pytest.mark.parametrize("right", EDGES[2:7])
 def test_of_add64(left: int, right: int) -> None:
@@ -130,13 +136,14 @@ def test_numbers_when_compiled() -> None:
     def function(numbers, out):
         for i in range(numbers.size):
             out[i, i, 4] = popcount64(numbers[i])
+            out[i, i, 5] = lowest_bit(numbers[i] | np.uint64(1 << 63))
             for j in range(numbers.size):
                 out[i, j, 0] = add64(numbers[i], numbers[j])
                 out[i, j, 1] = multiply64(numbers[i], numbers[j])
                 out[i, j, 2] = add64(numbers[i], i)
                 out[i, j, 3] = multiply64(j, numbers[i])
 
-    both(function, np.array(EDGES, np.uint64), np.zeros((8, 8, 5), np.uint64))
+    both(function, np.array(EDGES, np.uint64), np.zeros((8, 8, 6), np.uint64))
 
 
 def test_of_floats_at_least() -> None:
