@@ -29,12 +29,14 @@ class Shapes:
         dtypes: of each value.
         batching: as `network.Network.batching`.
         open_sizes: an input has a free axis besides the batch.
+        problem: why the graph could not be run on random inputs; nothing else is known then.
     """
 
     shapes: dict[str, Shape]
     dtypes: dict[str, np.dtype[Any]]
     batching: str
     open_sizes: bool = False
+    problem: str = ""
 
     def per_sample(self, name: str) -> Shape | None:
         """Shape of one sample's part of a value, None where it has none."""
@@ -89,11 +91,12 @@ def _draw(
     random: np.random.Generator, dtype: np.dtype[Any], dims: list[int], scale: float
 ) -> Array:
     if dtype == np.bool_:
-        return random.random(dims) < 0.5
+        return np.asarray(random.random(dims) < 0.5)
     if dtype.kind in "iu":
         info = np.iinfo(dtype)
         high = min(int(info.max), 255) if dtype.itemsize == 1 else 1
-        return random.integers(max(int(info.min), -128) * (high > 1), high + 1, dims, dtype)
+        low = max(int(info.min), -128) * (high > 1)
+        return np.asarray(random.integers(low, high + 1, dims), dtype)
     values = random.normal(0, 1, dims) * scale
     return np.asarray(np.abs(values) if scale > 64 else values).astype(dtype)
 
@@ -107,9 +110,13 @@ def study(graph: Graph) -> Shapes:
     """Free the batch axis where that is possible and learn all shapes; changes the graph.
 
     Raises:
-        ConversionError: the graph does not run at all.
+        ConversionError: ONNX Runtime does not take the graph.
     """
-    problem: ConversionError | None = None
+    names = _values(graph)
+    if not names:
+        return Shapes({}, {}, "whole")
+    Session(graph.whole())
+    problem = ""
     for size in FREE_SIZES:
         sampler = Sampler(graph, size)
         try:
@@ -117,11 +124,10 @@ def study(graph: Graph) -> Shapes:
             shapes.open_sizes = sampler.open_sizes
             return shapes
         except ConversionError as error:
-            problem = problem or error
+            problem = problem or str(error)
         if all(all(dims[1:]) for dims in sampler.dims.values()):
             break
-    assert problem is not None
-    raise problem
+    return Shapes({}, {}, "whole", problem=problem)
 
 
 def _study(graph: Graph, sampler: Sampler) -> Shapes:
@@ -133,6 +139,8 @@ def _study(graph: Graph, sampler: Sampler) -> Shapes:
     dtypes = {n: v.dtype for n, v in small.items() if isinstance(v, np.ndarray)}
     if not sampler.has_batch:
         return _rigid(small, dtypes, "whole")
+    all_carry = len(sampler.carriers) == len(sampler.dims)
+    stuck = "single" if sampler.fixed == 1 and all_carry else "whole"
     freed = _free(graph, small, one)
     try:
         kept = _values(freed)
@@ -140,13 +148,11 @@ def _study(graph: Graph, sampler: Sampler) -> Shapes:
         large = _run(trial, sampler.draw(SEVERAL * one, 1.0, 1), kept)
         agree = [_agrees(session, trial, sampler, seed) for seed in range(len(SCALES))]
     except ConversionError:
-        if not sampler.fixed:
-            raise
-        return _rigid(small, dtypes, "single" if one == 1 else "whole")
+        return _rigid(small, dtypes, stuck)
     # one of the three may differ: rounding can push a value across a step
-    independent = sum(agree) > 1 and len(sampler.carriers) == len(sampler.dims)
+    independent = sum(agree) > 1 and all_carry
     if sampler.fixed and not independent:
-        return _rigid(small, dtypes, "single" if one == 1 else "whole")
+        return _rigid(small, dtypes, stuck)
     graph.nodes, graph.constants = freed.nodes, freed.constants
     graph.inputs, graph.outputs = freed.inputs, freed.outputs
     shapes = {n: _shape(small[n], large[n], one) for n in dtypes if n in large}
@@ -233,7 +239,9 @@ def _agrees(source: Session, trial: Session, sampler: Sampler, seed: int) -> boo
 def _close(whole: Array, parts: list[Array]) -> bool:
     if not isinstance(whole, np.ndarray) or not whole.ndim:
         return False
-    stacked = np.concatenate(parts) if parts[0].ndim else whole
+    if any(p.shape[:1] == () or p.shape[1:] != whole.shape[1:] for p in parts):
+        return False
+    stacked = np.concatenate(parts)
     if whole.shape != stacked.shape:
         return False
     if whole.dtype.kind != "f":

@@ -16,6 +16,7 @@ from ternary_engine.converters.values import Analysis
 from ternary_engine.converters.weighted import Weighted, find_layers
 from ternary_engine.exceptions import ConversionError
 from ternary_engine.network import Network, Port
+from ternary_engine.steps import Digital
 
 if TYPE_CHECKING:
     from ternary_engine.converters.graph import Array
@@ -87,6 +88,8 @@ def _network(
     graph: Graph, inputs: list[Port], outputs: list[Port], provenance: dict[str, str]
 ) -> Network:
     shapes = batch.study(graph)
+    if shapes.problem:
+        return _all_digital(graph, inputs, outputs, provenance, shapes.problem)
     analysis = Analysis(graph, shapes)
     layers = find_layers(graph, shapes, analysis)
     steps = Partition(Cook(graph, shapes, analysis, layers)).steps()
@@ -101,6 +104,22 @@ def _network(
         provenance=provenance,
         notes=notes,
     )
+
+
+def _all_digital(
+    graph: Graph, inputs: list[Port], outputs: list[Port], provenance: dict[str, str], problem: str
+) -> Network:
+    """One piece, for graphs that random inputs say nothing about."""
+    piece = Digital(
+        sources=tuple(graph.input_names),
+        targets=tuple(graph.output_names),
+        model=graph.whole().SerializeToString(),
+    )
+    note = f"everything is computed digitally: trial runs on random inputs failed: {problem}"
+    return Network(
+        inputs=tuple(inputs), outputs=tuple(outputs), layers=(), steps=(piece,), batching="whole",
+        provenance=provenance, notes=(note,),
+    )  # fmt: skip
 
 
 def _port(info: onnx.ValueInfoProto) -> Port:

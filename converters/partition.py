@@ -123,9 +123,23 @@ class Partition:
         target = item.node.outputs[0]
         model = real_crossbar_model(self.graph, self.shapes, item)
         self.made.append(
-            RealCrossbar(source=item.source, target=target, layer=item.name, model=model)
+            RealCrossbar(
+                source=item.source,
+                target=target,
+                layer=item.name,
+                model=model,
+                geometry=layer_geometry(item.node, self.shapes, item.shape, (1, 1), (0, 0, 0, 0)),
+                form=self._form(item),
+                factor=float(item.node.attributes.get("alpha", 1.0)),
+            )
         )
         self._want(item.source).real = True
+
+    def _form(self, item: Weighted) -> str:
+        """How the values around a layer with a real input are laid out."""
+        if item.node.op == "Conv":
+            return "NCL" if len(item.shape) == 3 else "NCHW"
+        return "NC" if len(self.shapes.shapes[item.source]) == 2 else "NTC"
 
     def _make_sums(self, tensor: str) -> None:
         item = self.cook.layers[tensor]
@@ -165,11 +179,12 @@ def real_crossbar_model(graph: Graph, shapes: Shapes, item: Weighted) -> bytes:
 
 
 def _open(shapes: Shapes, name: str) -> list[int | str | None] | None:
-    """A shape for a port: the batch free, and other sizes left to the runtime."""
+    """A shape for a port: the batch free, other sizes where they are certain."""
     shape = shapes.shapes.get(name)
     if shape is None:
         return None
-    return ["N" if place == 0 else None for place in range(len(shape))]
+    certain = shape[:1] == (None,) and not shapes.open_sizes
+    return ["N" if place == 0 else size if certain else None for place, size in enumerate(shape)]
 
 
 class Assembly:
@@ -227,7 +242,10 @@ class Assembly:
                 raise ConversionError(
                     f"value {name!r} is no tensor, and more than one piece uses it"
                 )
-        inputs = [typed(s, self.shapes.dtypes[s], _open(self.shapes, s)) for s in sources]
+        ports = {info.name: info for info in self.graph.inputs}
+        inputs = [
+            ports.get(s) or typed(s, self.shapes.dtypes[s], _open(self.shapes, s)) for s in sources
+        ]
         model = self.graph.model(nodes, inputs, targets)
         return Digital(
             sources=tuple(sources), targets=tuple(targets), model=model.SerializeToString()

@@ -5,7 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from ternary_engine.kernels.compile import inline, kernel
-from ternary_engine.kernels.simd import floats_at_least
+from ternary_engine.kernels.simd import (
+    choose_at_least,
+    floats_at_least,
+    load,
+    splat,
+    store,
+    zero,
+)
 
 # What the planes of a code mean (see `layout`).
 BINARY_PLANES = 0
@@ -111,6 +118,7 @@ def encode_images(values, channels, positions, low, high, flips, planes, targets
         planes: 1 for binary, 2 for ternary.
         targets, codes: as in `encode_levels`.
     """
+    whole = positions & ~7
     nonzero = np.zeros(positions, np.uint64)
     negative = np.zeros(positions, np.uint64)
     for image in range(targets.size // positions):
@@ -119,14 +127,22 @@ def encode_images(values, channels, positions, low, high, flips, planes, targets
             negative[:] = 0
             for c in range(first, min(first + 64, channels)):
                 source = (image * channels + c) * positions
-                bit = np.uint64(c - first)
                 below, above, flip = low[c], high[c], flips[c]
-                for p in range(positions):
-                    value = values[source + p]
-                    positive = value >= above
-                    less = not value >= below
-                    nonzero[p] |= np.uint64(less | positive) << bit
-                    negative[p] |= np.uint64(positive if flip else less) << bit
+                bit = np.uint64(1) << np.uint64(c - first)
+                for p in range(0, whole, 8):
+                    less = choose_at_least(values, source + p, below, zero(), splat(bit))
+                    more = choose_at_least(values, source + p, above, splat(bit), zero())
+                    store(nonzero, p, load(nonzero, p) | less | more)
+                    if flip:
+                        less = more
+                    store(negative, p, load(negative, p) | less)
+                for p in range(whole, positions):
+                    is_less = not values[source + p] >= below
+                    is_more = values[source + p] >= above
+                    if is_less or is_more:
+                        nonzero[p] |= bit
+                    if is_more if flip else is_less:
+                        negative[p] |= bit
             for p in range(positions):
                 out = targets[image * positions + p] + (first >> 6) * planes
                 if planes == 2:

@@ -134,6 +134,13 @@ def floats_at_least(
     return int(np.packbits(bits, bitorder="little").view(np.uint16)[0])
 
 
+def choose_at_least(
+    array: npt.NDArray[np.float32], index: int, threshold: float, then: Word, otherwise: Word
+) -> Word:
+    """``then`` in the lanes where one of eight consecutive float32 reaches the threshold."""
+    return np.where(array[index : index + LANES] >= threshold, then, otherwise)
+
+
 def lane(word: Word, index: int) -> int:
     """One lane."""
     return int(word[index])
@@ -193,6 +200,7 @@ for _function, _result in (
     (gather, word_type),
     (lane_numbers, word_type),
     (floats_at_least, types.uint64),
+    (choose_at_least, word_type),
     (lane, types.uint64),
 ):
     _declare(_function, _result)
@@ -366,6 +374,18 @@ def _floats_at_least(context: Any, builder: Any, sig: Any, args: Any) -> Any:
 
     bits = builder.fcmp_ordered(">=", vector(0), vector(2))
     return builder.zext(builder.bitcast(bits, ir.IntType(16)), ir.IntType(64))
+
+
+_EIGHT_FLOATS = ir.VectorType(ir.FloatType(), LANES)
+
+
+@lower_builtin(choose_at_least, types.Array, types.Integer, types.float32, word_type, word_type)
+def _choose_at_least(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    index = _as_index(context, builder, args[1], sig.args[1])
+    pointer = _element_pointer(context, builder, sig.args[0], args[0], index)
+    values = builder.load(builder.bitcast(pointer, _EIGHT_FLOATS.as_pointer()), align=4)
+    reached = builder.fcmp_ordered(">=", values, _broadcast(builder, args[2], _EIGHT_FLOATS))
+    return builder.select(reached, args[3], args[4])
 
 
 @lower_builtin(lane, word_type, types.Integer)

@@ -108,8 +108,8 @@ class RealCrossbar:
     target: str
     layer: str
     model: bytes
-    geometry: Geometry = Geometry()
-    form: str = "NC"
+    geometry: Geometry
+    form: str
     factor: float = 1.0
 
 

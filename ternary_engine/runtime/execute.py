@@ -19,9 +19,9 @@ from ternary_engine.runtime.values import Chunk
 
 Array = npt.NDArray[Any]
 
-# A chunk's values should stay in the second-level cache, yet be large enough to spread the cost of
+# A chunk is small enough for its values to stay in the caches, and large enough to spread the cost of
 # a call (some microseconds an operation) over many samples.
-_CACHE_BYTES = 1 << 20
+_CACHE_BYTES = 1 << 22
 _FIRST_CHUNK = 4
 _MAX_CHUNK = 1024
 
@@ -90,6 +90,7 @@ class Plan:
         chunk: Chunk = getattr(self._workers, "chunk", None) or Chunk()
         self._workers.chunk = chunk
         chunk.images, chunk.first, chunk.noise = last - first, first, noise
+        chunk.outputs = frozenset(port.name for port in self.network.outputs)
         chunk.real = {name: array[first:last] for name, array in inputs.items()}
         for operation in self.operations:
             operation(chunk)

@@ -190,7 +190,7 @@ class SumsToReal:
         """Run on one chunk."""
         source = chunk.sums[self.step.source]
         shape, pitches = _reads_as(self.step.form, source.channels, source.height, source.width)
-        values = np.empty((chunk.images, *shape), np.float32)
+        values = chunk.real_buffer(self.step.target, (chunk.images, *shape))
         chunk.real[self.step.target] = values
         where = (source.sums, source.pitch, source.channels, source.positions)
         flat = values.reshape(-1)
@@ -216,7 +216,7 @@ class DecodeOperation:
         source = chunk.codes[self.step.source]
         layout = source.layout
         shape, pitches = _reads_as(self.step.form, layout.channels, layout.height, layout.width)
-        values = np.empty((chunk.images, *shape), np.float32)
+        values = chunk.real_buffer(self.step.target, (chunk.images, *shape))
         chunk.real[self.step.target] = values
         pack.decode(
             source.codes,

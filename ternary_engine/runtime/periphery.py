@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import numpy.typing as npt
 
 from ternary_engine.runtime.values import Chunk
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     import onnxruntime
 
 Array = npt.NDArray[Any]
+
+_LARGE = 1 << 16  # bytes from which writing in place beats the cost of asking for it
 
 
 def make_session(model: bytes) -> onnxruntime.InferenceSession:
@@ -38,15 +41,41 @@ class Piece:
 
     def __init__(self, model: bytes) -> None:
         self.model = model
+        self._shapes: dict[object, list[tuple[tuple[int, ...], np.dtype[Any]]]] = {}
 
     @functools.cached_property
     def session(self) -> onnxruntime.InferenceSession:
         """The open session."""
         return make_session(self.model)
 
-    def run(self, feeds: dict[str, Array], targets: tuple[str, ...]) -> list[Array]:
-        """Execute the model."""
+    def run(self, chunk: Chunk, feeds: dict[str, Array], targets: tuple[str, ...]) -> list[Array]:
+        """Execute the model, writing large results into the chunk's buffers."""
+        key = tuple((name, array.shape[1:]) for name, array in feeds.items())
+        shapes = self._shapes.get(key)
+        if shapes is not None:
+            return self._run_into_buffers(chunk, feeds, targets, shapes)
         outputs: list[Array] = self.session.run(list(targets), feeds)
+        large = sum(array.nbytes for array in outputs) >= _LARGE
+        if large and all(array.shape[:1] == (chunk.images,) for array in outputs):
+            self._shapes[key] = [(array.shape[1:], array.dtype) for array in outputs]
+        return outputs
+
+    def _run_into_buffers(
+        self,
+        chunk: Chunk,
+        feeds: dict[str, Array],
+        targets: tuple[str, ...],
+        shapes: list[tuple[tuple[int, ...], np.dtype[Any]]],
+    ) -> list[Array]:
+        binding = self.session.io_binding()
+        for name, array in feeds.items():
+            binding.bind_cpu_input(name, np.ascontiguousarray(array))
+        outputs = []
+        for name, (shape, dtype) in zip(targets, shapes, strict=True):
+            room = chunk.real_buffer(name, (chunk.images, *shape), dtype)
+            binding.bind_output(name, "cpu", 0, dtype, room.shape, room.ctypes.data)
+            outputs.append(room)
+        self.session.run_with_iobinding(binding)
         return outputs
 
 
@@ -60,5 +89,5 @@ class DigitalOperation:
     def __call__(self, chunk: Chunk) -> None:
         """Run on one chunk."""
         feeds = {name: chunk.real[name] for name in self.step.sources}
-        outputs = self.piece.run(feeds, self.step.targets)
+        outputs = self.piece.run(chunk, feeds, self.step.targets)
         chunk.real.update(zip(self.step.targets, outputs, strict=True))

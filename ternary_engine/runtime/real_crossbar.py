@@ -46,27 +46,36 @@ class RealCrossbarOperation:
         noise = chunk.noise
         errors = noise.layers.get(self.layer.name) if noise else None
         if noise is None or errors is None:
-            result = self._products(x, self.weights)
+            result = self._products(chunk, x, self.weights)
         elif errors.per == "read":
-            result = np.array(self._products(x, self.weights), np.float32, order="C")
+            result = self._products(chunk, x, self.weights)
+            if result.dtype != np.float32 or not result.flags.c_contiguous:
+                result = np.array(result, np.float32, order="C")
             self._add_read_errors(x, result, chunk.first, noise, errors)
         elif errors.per == "sample":
-            parts = [
-                self._held(x[i : i + 1], chunk.first + i, noise, errors) for i in range(len(x))
-            ]
-            result = np.concatenate(parts)
+            result = self._per_sample(chunk, x, noise, errors)
         else:
-            result = self._held(x, chunk.first, noise, errors)
+            result = self._held(chunk, x, chunk.first, noise, errors)
         chunk.real[self.step.target] = result
 
-    def _products(self, x: Array, weights: npt.NDArray[np.float32]) -> Array:
+    def _products(self, chunk: Chunk, x: Array, weights: npt.NDArray[np.float32]) -> Array:
         feeds = {self.step.source: x, "weights": weights}
-        return self.piece.run(feeds, (self.step.target,))[0]
+        return self.piece.run(chunk, feeds, (self.step.target,))[0]
 
-    def _held(self, x: Array, sample: int, noise: Noise, errors: LayerErrors) -> Array:
+    def _per_sample(self, chunk: Chunk, x: Array, noise: Noise, errors: LayerErrors) -> Array:
+        alone = Chunk(images=1)
+        parts = [
+            self._held(alone, x[i : i + 1], chunk.first + i, noise, errors).copy()
+            for i in range(len(x))
+        ]
+        return np.concatenate(parts)
+
+    def _held(
+        self, chunk: Chunk, x: Array, sample: int, noise: Noise, errors: LayerErrors
+    ) -> Array:
         number = noise.draw_number(errors.per, sample)
         drawn = draw_faults(self.layer, errors, noise.seed, number)
-        return self._products(x, self.layer.real_weights(with_faults(self.layer, drawn)))
+        return self._products(chunk, x, self.layer.real_weights(with_faults(self.layer, drawn)))
 
     @functools.cached_property
     def _cell_values(self) -> npt.NDArray[np.float32]:
@@ -115,12 +124,12 @@ class RealCrossbarOperation:
     def _size(self, values: Array) -> tuple[int, int]:
         """Rows and columns of the image a value holds."""
         if self.step.form == "NTC":
-            return 1, values.shape[1]
+            return 1, int(np.prod(values.shape[1:-1], dtype=np.int64))
         return (1, 1, *values.shape[2:])[-2:]
 
     def _pitches(self, values: Array) -> tuple[int, int, int]:
         """From one image, channel, position to the next."""
         size = int(np.prod(values.shape[1:]))
         if self.step.form == "NTC":
-            return size, 1, values.shape[2]
+            return size, 1, values.shape[-1]
         return size, int(np.prod(values.shape[2:], dtype=np.int64)), 1

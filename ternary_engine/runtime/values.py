@@ -48,6 +48,7 @@ class Chunk:
         images: samples in the chunk.
         first: number of its first sample in the run.
         noise: the errors of the run, if any.
+        outputs: names of the network's outputs.
         real, codes, sums: values by name.
         faulty: weights with errors in them, by layer; see `faulty.FaultyPlanes`.
     """
@@ -55,6 +56,7 @@ class Chunk:
     images: int = 0
     first: int = 0
     noise: Noise | None = None
+    outputs: frozenset[str] = frozenset()
     real: dict[str, Array] = field(default_factory=dict)
     codes: dict[str, CodeImages] = field(default_factory=dict)
     sums: dict[str, SumImages] = field(default_factory=dict)
@@ -77,6 +79,22 @@ class Chunk:
             held = (None, np.empty(size, np.int32))
             self._buffers[name] = held
         return held[1][:size]
+
+    def real_buffer(
+        self, name: str, shape: tuple[int, ...], dtype: npt.DTypeLike = np.float32
+    ) -> Array:
+        """Room for a real value; outputs of the network get memory of their own.
+
+        Fresh memory costs more than most operations: the system clears every page of it.
+        """
+        if name in self.outputs:
+            return np.empty(shape, dtype)
+        held = self._buffers.get(name)
+        key = (shape[1:], np.dtype(dtype))
+        if held is None or held[0] != key or len(held[1]) < shape[0]:
+            held = (key, np.empty(shape, dtype))
+            self._buffers[name] = held
+        return held[1][: shape[0]]
 
     @property
     def bytes(self) -> int:
