@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ternary_engine import zoo
     from ternary_engine.codes import Codes
     from ternary_engine.converters import convert
+    from ternary_engine.errors import SenseErrors
     from ternary_engine.exceptions import ConversionError, FormatError, TernaryEngineError
     from ternary_engine.layer import Layer
     from ternary_engine.network import Network
@@ -29,6 +30,7 @@ __all__ = [
     "FormatError",
     "Layer",
     "Network",
+    "SenseErrors",
     "TernaryEngineError",
     "__version__",
     "convert",
@@ -44,6 +46,7 @@ _HOMES = {
     "FormatError": "ternary_engine.exceptions",
     "Layer": "ternary_engine.layer",
     "Network": "ternary_engine.network",
+    "SenseErrors": "ternary_engine.errors",
     "TernaryEngineError": "ternary_engine.exceptions",
     "convert": "ternary_engine.converters",
     "load": "ternary_engine.storage",

@@ -27,10 +27,9 @@ NEXT_STEPS = """\
   ternary-engine convert model.onnx -o net.tern   import it
   ternary-engine inspect net.tern                 see what landed where, why
   ternary-engine run net.tern data.npz            accuracy and speed
+  ternary-engine run net.tern data.npz --ber 1e-3 --per read --seed 7
+                                                  the same with sense errors
   ternary-engine COMMAND --help                   options, units, examples"""
-
-ERROR_STEP = """
-  ternary-engine run net.tern data.npz --ber 1e-3 --per read --seed 7"""
 
 
 def demo(
@@ -57,7 +56,6 @@ def demo(
     from ternary_engine import benchmark, zoo
 
     started = time.perf_counter()
-    with_errors = sensing.available()
     nets: dict[str, Network] = {}
     results: list[dict[str, Any]] = []
     comparisons: list[Comparison] = []
@@ -66,14 +64,13 @@ def demo(
         nets[name], result = _convert(name)
         comparisons.append(_speed(name, nets[name], threads))
         result |= _check(name, nets[name], threads)
-        if with_errors:
-            result["accuracy_by_ber"] = _under_errors(name, nets[name], seed, threads)
+        result["accuracy_by_ber"] = _under_errors(name, nets[name], seed, threads)
         results.append(result | {"speed": comparisons[-1].as_dict()})
     if json:
         screen.emit_json({"machine": benchmark.machine(), "seed": seed, "networks": results})
         return
     _show(nets, results, comparisons, seed)
-    _close(time.perf_counter() - started, with_errors=with_errors)
+    _close(time.perf_counter() - started)
 
 
 def _convert(name: str) -> tuple[Network, dict[str, Any]]:
@@ -140,8 +137,7 @@ def _show(
     last = list(nets.values())[-1]
     screen.emit(summary.renderable(last, screen.width()), "")
     screen.emit(_accuracy_table(results), "")
-    if "accuracy_by_ber" in results[0]:
-        screen.emit(_error_table(results, seed), "")
+    screen.emit(_error_table(results, seed), "")
     screen.emit(comparison_table(comparisons), "")
     screen.emit_pairs([("device", benchmark.device())])
 
@@ -184,8 +180,8 @@ def _error_table(results: list[dict[str, Any]], seed: int) -> Table:
     )
 
 
-def _close(seconds: float, *, with_errors: bool) -> None:
+def _close(seconds: float) -> None:
     from ternary_engine import text
 
-    screen.emit("", NEXT_STEPS + (ERROR_STEP if with_errors else ""))
+    screen.emit("", NEXT_STEPS)
     screen.narrate(f"[dim]done in {text.duration(seconds)}[/]")

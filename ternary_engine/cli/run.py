@@ -80,12 +80,12 @@ def run(
         _tell_steps(net)
     if errors is not None and seed is None:
         seed = sensing.fresh_seed()
-    options = {"threads": threads, "batch_size": batch_size}
+    options: dict[str, Any] = {"threads": threads, "batch_size": batch_size}
     if errors is not None:
         options |= {"errors": errors, "seed": seed}
     outputs, report = _timed(net, x, options)
     if errors is not None:
-        report |= {"errors": str(errors), "seed": seed}
+        report |= {"errors": sensing.as_dict(errors), "seed": seed}
     if wanted is not None:
         report |= _accuracy(outputs, wanted, insist=labels is not None)
     if output is not None:
@@ -165,7 +165,8 @@ def _show(report: dict[str, Any]) -> None:
         hits = f"{text.count(report['correct'])} of {text.count(report['labels'])}"
         lines.append(("accuracy", f"[bold]{text.percent(report['accuracy'])}[/]  ({hits})"))
     if "errors" in report:
-        lines.append(("errors", f"{report['errors']}, seed {report['seed']}"))
+        asked = [f"{name} {value}" for name, value in report["errors"].items()]
+        lines.append(("errors", ", ".join([*asked, f"seed {report['seed']}"]).replace("_", "-")))
     speed = text.rate(report["samples_per_second"], "samples")
     took = text.duration(report["seconds"])
     prepared = text.duration(report["prepare_seconds"])

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import importlib
 import secrets
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-__all__ = ["Ber", "Drop", "Per", "Rise", "SignFlip", "available", "fresh_seed", "from_options"]
+if TYPE_CHECKING:
+    from ternary_engine.errors import SenseErrors
 
+__all__ = ["Ber", "Drop", "Per", "Rise", "SignFlip", "as_dict", "fresh_seed", "from_options"]
+
+_Duration = Literal["read", "sample", "batch", "program"]
 _PANEL = "Sense errors (probabilities per cell, 0 to 1; default: none)"
 
 SignFlip = Annotated[
@@ -38,7 +41,7 @@ Ber = Annotated[
     ),
 ]
 Per = Annotated[
-    Literal["read", "sample", "batch", "program"] | None,
+    _Duration | None,
     typer.Option(
         "--per",
         rich_help_panel=_PANEL,
@@ -48,33 +51,21 @@ Per = Annotated[
 ]
 
 
-def available() -> bool:
-    """Tell whether this version can draw sense errors."""
-    try:
-        importlib.import_module("ternary_engine.errors")
-    except ModuleNotFoundError as error:
-        if error.name != "ternary_engine.errors":
-            raise
-        return False
-    return True
-
-
 def from_options(
     *,
     sign_flip: float | None = None,
     drop: float | None = None,
     rise: float | None = None,
     ber: float | None = None,
-    per: str | None = None,
-) -> Any:
+    per: _Duration | None = None,
+) -> SenseErrors | None:
     """Build the sense errors that the options ask for.
 
     Returns:
-        ``SenseErrors``, or None where no option asks for any.
+        The errors, or None where no option asks for any.
 
     Raises:
         ValueError: options that contradict one another, or a bad probability.
-        NotImplementedError: this version cannot draw errors.
     """
     rates = {"sign_flip": sign_flip, "drop": drop, "rise": rise}
     given = {name: rate for name, rate in rates.items() if rate is not None}
@@ -88,11 +79,19 @@ def from_options(
                 "give the errors too: --ber, --sign-flip, --drop or --rise"
             )
         return None
-    if not available():
-        raise NotImplementedError("sense errors are not in this version yet; run without them")
-    errors = importlib.import_module("ternary_engine.errors").SenseErrors
-    per = per or "read"
-    return errors.from_ber(ber, per=per) if ber is not None else errors(**given, per=per)
+    from ternary_engine.errors import SenseErrors
+
+    if ber is not None:
+        return SenseErrors.from_ber(ber, per=per or "read")
+    return SenseErrors(
+        sign_flip=sign_flip or 0.0, drop=drop or 0.0, rise=rise or 0.0, per=per or "read"
+    )
+
+
+def as_dict(errors: SenseErrors) -> dict[str, Any]:
+    """Give what was asked for, in plain values: the rates that are set, and ``per``."""
+    rates = {name: getattr(errors, name) for name in ("ber", "sign_flip", "drop", "rise")}
+    return {name: rate for name, rate in rates.items() if rate} | {"per": errors.per}
 
 
 def fresh_seed() -> int:

@@ -38,6 +38,10 @@ CASES: dict[str, tuple[str, list[str]]] = {
     "ber and drop": ("run {net} {data} --ber 0.1 --drop 0.1", ["--ber", "--drop"]),
     "per alone": ("run {net} {data} --per read", ["--per read", "--ber"]),
     "per": ("run {net} {data} --ber 0.1 --per cell", ["cell", "sample"]),
+    "rate": ("run {net} {data} --drop 1.5", ["drop", "1.5", "0 to 1"]),
+    "rate that is no number": ("run {net} {data} --ber nan", ["ber", "nan", "0 to 1"]),
+    "rates": ("run {net} {data} --drop 0.6 --sign-flip 0.6", ["sign_flip + drop", "at most 1"]),
+    "ber too large": ("run {net} {data} --ber 0.99", ["0.99"]),
     "zoo": ("bench nonsense", ["nonsense", "zoo"]),
 }
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import ternary_engine as te
 from ternary_engine import zoo
 
 
@@ -142,3 +143,43 @@ def test_demo_json_agrees_with_the_zoo(command) -> None:
         assert row["samples"] == entry.samples
         assert row["accuracy"] == pytest.approx(entry.accuracy)
         assert row["agreement"] == 1
+
+
+ERRORS = [
+    ("--ber 0.2", {"ber": 0.2, "per": "read"}),
+    ("--sign-flip 0.1 --drop 0.2 --rise 0.3", {"sign_flip": 0.1, "drop": 0.2, "rise": 0.3}),
+    ("--drop 0.3 --per sample", {"drop": 0.3, "per": "sample"}),
+    ("--ber 0.2 --per program", {"ber": 0.2, "per": "program"}),
+    ("--rise 0.5 --per batch --batch-size 7", {"rise": 0.5, "per": "batch"}),
+]
+
+
+@pytest.mark.parametrize(("options", "told"), ERRORS, ids=[options for options, _ in ERRORS])
+def test_run_with_errors_is_what_python_gives(
+    command, packed: Path, data: Path, tmp_path: Path, options: str, told: dict[str, object]
+) -> None:
+    output = tmp_path / "y.npy"
+    arguments = [*options.split(), "--seed", 7, "-o", output, "--json"]
+    report = json.loads(command("run", packed, data, *arguments).out)
+    assert report["seed"] == 7
+    assert report["errors"] == {"per": "read"} | told
+    rates = {name: rate for name, rate in told.items() if name != "ber"}
+    errors = te.SenseErrors(**rates, ber=told.get("ber"))
+    batch_size = 7 if "batch-size" in options else None
+    x = np.load(data)["x"]
+    wanted = te.load(packed).run(x, errors=errors, seed=7, batch_size=batch_size)
+    np.testing.assert_array_equal(np.load(output), wanted)
+    assert np.any(np.load(output) != te.load(packed).run(x))
+
+
+def test_a_seed_that_was_drawn_is_told_and_repeats(
+    command, packed: Path, data: Path, tmp_path: Path
+) -> None:
+    first, second = tmp_path / "first.npy", tmp_path / "second.npy"
+    report = json.loads(command("run", packed, data, "--ber", 0.3, "-o", first, "--json").out)
+    command("run", packed, data, "--ber", 0.3, "--seed", report["seed"], "-o", second)
+    np.testing.assert_array_equal(np.load(first), np.load(second))
+    assert (
+        f"seed {report['seed']}"
+        in command("run", packed, data, "--ber", 0.3, "--seed", report["seed"]).out
+    )
