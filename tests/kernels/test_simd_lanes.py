@@ -10,6 +10,7 @@ from ternary_engine.kernels.simd import (
     add64,
     at_least,
     below,
+    choose_at_least,
     floats_at_least,
     gather,
     lane,
@@ -60,6 +61,20 @@ def test_of_below() -> None:
         pairs = zip(a[i : i + 8].tolist(), b[24 - i : 32 - i].tolist(), strict=True)
         assert function(a, i, b, 24 - i) == sum(int(x < y) << k for k, (x, y) in enumerate(pairs))
     assert function(a, 0, a, 0) == 0
+
+
+@pytest.mark.parametrize("threshold", [0.0, 1.5, np.inf, -np.inf, np.nan])
+@pytest.mark.parametrize("index", [0, 3])
+def test_of_choose_at_least(threshold: float, index: int) -> None:
+    def function(a, index, threshold, b, out):
+        store(out, 0, choose_at_least(a, index, threshold, load(b, 0), load(b, 8)))
+
+    a = np.array([np.nan, 1.5, np.inf, -np.inf, 0, -0.0, 1e-45, 1.4999999, 2, -1, 3], np.float32)
+    b, out = words(30), np.zeros(LANES, np.uint64)
+    both(function, a, index, np.float32(threshold), b, out)
+    function(a, index, np.float32(threshold), b, out)
+    reached = [float(x) >= threshold for x in a[index : index + LANES]]
+    assert out.tolist() == [int(b[i] if yes else b[8 + i]) for i, yes in enumerate(reached)]
 
 
 def test_of_select_below() -> None:

@@ -1,7 +1,7 @@
-"""Slow and obviously right versions of every kernel, on plain int64 codes.
+"""Slow and obviously right: bit planes, codes and values, one by one.
 
-Codes and sums are arrays (sample, channel, row, column) of the integers they stand for; packed
-planes are arrays (..., word, plane) of uint64.
+Codes and sums are arrays (sample, channel, ...) of the integers they stand for; packed planes are
+arrays (..., word, plane) of uint64. Whole steps (windows, groups, forms) are in `interpreter`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 from ternary_engine.codes import Codes
-from ternary_engine.steps import Geometry
 
 Int64Array = npt.NDArray[np.int64]
 UInt64Array = npt.NDArray[np.uint64]
@@ -71,71 +70,6 @@ def spare_bits(packed: UInt64Array, channels: int) -> int:
     if channels % WORD == 0:
         return 0
     return int(np.bitwise_count(packed[..., -1, :] >> np.uint64(channels % WORD)).sum())
-
-
-# Products and pools
-
-
-def padded_windows(
-    images: Int64Array, geometry: Geometry, *, fill: int = 0
-) -> tuple[Int64Array, npt.NDArray[np.bool_]]:
-    """Values (N, C, row, column, taps) under each window, and which lie in the image."""
-    (kh, kw), (sh, sw), (dh, dw) = geometry.kernel, geometry.strides, geometry.dilations
-    top, left, bottom, right = geometry.pads
-    height, width = images.shape[2:]
-    rows = _count(height, top, bottom, kh, sh, dh, geometry.ceil_mode)
-    columns = _count(width, left, right, kw, sw, dw, geometry.ceil_mode)
-    values = np.full((*images.shape[:2], rows, columns, kh * kw), fill, np.int64)
-    inside = np.zeros((rows, columns, kh * kw), np.bool_)
-    for row in range(rows):
-        for column in range(columns):
-            for i in range(kh):
-                for j in range(kw):
-                    y, x = row * sh - top + i * dh, column * sw - left + j * dw
-                    if 0 <= y < height and 0 <= x < width:
-                        values[:, :, row, column, i * kw + j] = images[:, :, y, x]
-                        inside[row, column, i * kw + j] = True
-    return values, inside
-
-
-def _count(
-    size: int, before: int, after: int, kernel: int, stride: int, dilation: int, ceil: bool
-) -> int:
-    """Windows along one axis: the first outside does not count, nor (ceil) one in the padding."""
-    count, start = 0, -before
-    span = dilation * (kernel - 1) + 1
-    while start + span <= size + after or (
-        ceil and start < size and start + span < size + after + stride
-    ):
-        count += 1
-        start += stride
-    return count
-
-
-def convolve(images: Int64Array, weights: Int64Array, geometry: Geometry) -> Int64Array:
-    """Sums of products of every window; zero padding is a true 0.
-
-    Args:
-        images: (N, C, H, W). weights: (O, C / groups, kernel rows, kernel columns).
-    """
-    windows, _ = padded_windows(images, geometry)
-    outputs, per_group = len(weights), weights.shape[1]
-    sums = np.zeros((len(images), outputs, *windows.shape[2:4]), np.int64)
-    for output in range(outputs):
-        first = output // (outputs // geometry.groups) * per_group
-        under = windows[:, first : first + per_group]
-        sums[:, output] = np.einsum("nchwt,ct->nhw", under, weights[output].reshape(per_group, -1))
-    return sums
-
-
-def pool(images: Int64Array, geometry: Geometry, smallest: npt.NDArray[np.bool_]) -> Int64Array:
-    """Largest (or smallest) of each window; padded places do not take part."""
-    windows, inside = padded_windows(images, geometry)
-    extreme = np.iinfo(np.int64)
-    largest = np.where(inside, windows, extreme.min).max(-1)
-    least = np.where(inside, windows, extreme.max).min(-1)
-    flags = np.broadcast_to(smallest, images.shape[1]).reshape(1, -1, 1, 1)
-    return np.where(flags, least, largest)
 
 
 # Between numbers and codes
