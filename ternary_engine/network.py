@@ -15,6 +15,7 @@ from ternary_engine.steps import Step
 
 if TYPE_CHECKING:
     from ternary_engine.errors import Errors
+    from ternary_engine.record import ErrorRecord
     from ternary_engine.runtime import Plan
 
 Array = npt.NDArray[Any]
@@ -78,7 +79,9 @@ class Network:
         seed: int | None = None,
         threads: int | None = None,
         batch_size: int | None = None,
-    ) -> Array | dict[str, Array]:
+        record: bool = False,
+        replay: ErrorRecord | None = None,
+    ) -> Any:
         """Run a batch of samples.
 
         Args:
@@ -92,16 +95,28 @@ class Network:
                 None draws a fresh seed.
             threads: chunks of samples run at once; None for every processor at hand.
             batch_size: samples that share one draw of errors per batch; None for all of ``x``.
+            record: also return every error that happened. Errors per read are then drawn cell by
+                cell, with random numbers of their own: the same distribution, another outcome
+                than without ``record``, and a cost that grows with the errors: for small runs.
+            replay: repeat the errors of a record, bit for bit, instead of drawing any.
 
         Returns:
             The output array when there is one input and one output, else a dict by output name.
+            With ``record``, a pair of that and an `ErrorRecord`.
 
         Raises:
             TypeError, ValueError: an input of the wrong dtype, shape or name; errors that a layer
                 cannot have; a negative seed.
         """
         from ternary_engine.errors import check_seed, resolve_errors
-        from ternary_engine.runtime import Noise, available_threads, check_count, check_inputs
+        from ternary_engine.runtime import (
+            Noise,
+            Recorder,
+            available_threads,
+            check_count,
+            check_inputs,
+            replayed,
+        )
 
         inputs = check_inputs(self, x)
         workers = check_count("threads", threads) or available_threads()
@@ -109,12 +124,21 @@ class Network:
         batch = check_count("batch_size", batch_size) or max(samples, 1)
         checked_seed = check_seed(seed)
         noise = None
-        if errors is not None:
-            noise = Noise(resolve_errors(errors, self.layers), checked_seed, batch)
+        if replay is not None:
+            if errors is not None or record:
+                raise ValueError(
+                    "replay: repeats recorded errors; errors and record do not go with it"
+                )
+            noise = replayed(replay, self.layers)
+        elif errors is not None or record:
+            resolved = resolve_errors(errors or {}, self.layers)
+            noise = Noise(resolved, checked_seed, batch, Recorder() if record else None)
         outputs = self._plan.run(inputs, workers, noise)
-        if len(self.inputs) == 1 and len(self.outputs) == 1 and not isinstance(x, Mapping):
-            return outputs[self.outputs[0].name]
-        return outputs
+        single = len(self.inputs) == 1 and len(self.outputs) == 1 and not isinstance(x, Mapping)
+        result = outputs[self.outputs[0].name] if single else outputs
+        if noise is not None and noise.recorder is not None:
+            return result, noise.recorder.record(noise.layers, batch)
+        return result
 
     def program(self, *, errors: Errors, seed: int | None = None) -> Network:
         """Program the network once: a copy whose stored weights carry one draw of errors.

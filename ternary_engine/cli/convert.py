@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from ternary_engine.cli import screen
 from ternary_engine.cli.options import within
@@ -67,6 +68,8 @@ def convert(
     total = summary.totals(network)
     placed = f"{total['crossbar_layers']} of {total['layers']} layers on the crossbar"
     weights = f"weights {total['compression']:.1f}x smaller than float32"
-    screen.narrate(f"{output}: {placed}, {text.size(output.stat().st_size)}, {weights}")
+    screen.narrate(
+        f"{escape(str(output))}: {placed}, {text.size(output.stat().st_size)}, {weights}"
+    )
     for warning in summary.warnings(network):
         screen.warn(warning)

@@ -44,7 +44,7 @@ def _line(error: Exception) -> str | None:
     if isinstance(error, OSError):
         return _os_error(error)
     if isinstance(error, MemoryError):
-        return "not enough memory; a smaller --batch-size needs less"
+        return "not enough memory; run the data in several parts"
     if isinstance(error, _EXPECTED) and str(error):
         return str(error)
     return None

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-__all__ = ["AsJson", "BatchSize", "NetworkFile", "Seed", "Threads", "within"]
+__all__ = ["AsJson", "NetworkFile", "Seed", "Threads", "within"]
 
 
 def within(least: float, most: float | None = None) -> Callable[[Any], Any]:
@@ -36,15 +36,6 @@ Threads = Annotated[
         metavar="N",
         callback=within(1),
         help="Threads to use [dim]\\[default: every core][/dim].",
-    ),
-]
-BatchSize = Annotated[
-    int | None,
-    typer.Option(
-        "--batch-size",
-        metavar="N",
-        callback=within(1),
-        help="Samples at a time [dim]\\[default: chosen by the engine][/dim].",
     ),
 ]
 Seed = Annotated[

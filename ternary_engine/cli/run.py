@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from ternary_engine.cli import screen, sensing
-from ternary_engine.cli.options import AsJson, BatchSize, NetworkFile, Seed, Threads
+from ternary_engine.cli.options import AsJson, NetworkFile, Seed, Threads
 
 if TYPE_CHECKING:
     from ternary_engine.network import Network
@@ -41,9 +42,9 @@ def run(
     rise: sensing.Rise = None,
     ber: sensing.Ber = None,
     per: sensing.Per = None,
+    batch_size: sensing.BatchSize = None,
     seed: Seed = None,
     threads: Threads = None,
-    batch_size: BatchSize = None,
     json: AsJson = False,
     verbose: Annotated[
         int,
@@ -154,7 +155,8 @@ def _tell_steps(net: Network) -> None:
         source, target = (
             fields.get(one) or ", ".join(fields[one + "s"]) for one in ("source", "target")
         )
-        screen.narrate(f"{number:4}  {type(step).__name__:12} {source} -> {target}{layer}")
+        line = f"{number:4}  {type(step).__name__:12} {source} -> {target}{layer}"
+        screen.narrate(escape(line))
 
 
 def _show(report: dict[str, Any]) -> None:
@@ -174,5 +176,6 @@ def _show(report: dict[str, Any]) -> None:
     lines.append(("device", report["device"]))
     for name, part in report["outputs"].items():
         written = f", written to {report['output']}" if "output" in report else ""
-        lines.append(("output", f"{name} {part['dtype']} {text.shape(part['shape'])}{written}"))
+        line = f"{name} {part['dtype']} {text.shape(part['shape'])}{written}"
+        lines.append(("output", escape(line)))
     screen.emit_pairs(lines)

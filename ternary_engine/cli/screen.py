@@ -124,7 +124,7 @@ def patience(doing: str) -> Iterator[None]:
         doing: what is going on, e.g. ``running 10,000 samples``.
     """
     done = threading.Event()
-    reporter = threading.Thread(target=_keep_telling, args=(doing, done), daemon=True)
+    reporter = threading.Thread(target=_keep_telling, args=(escape(doing), done), daemon=True)
     reporter.start()
     try:
         yield

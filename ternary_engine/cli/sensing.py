@@ -7,10 +7,22 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from ternary_engine.cli.options import within
+
 if TYPE_CHECKING:
     from ternary_engine.errors import SenseErrors
 
-__all__ = ["Ber", "Drop", "Per", "Rise", "SignFlip", "as_dict", "fresh_seed", "from_options"]
+__all__ = [
+    "BatchSize",
+    "Ber",
+    "Drop",
+    "Per",
+    "Rise",
+    "SignFlip",
+    "as_dict",
+    "fresh_seed",
+    "from_options",
+]
 
 _Duration = Literal["read", "sample", "batch", "program"]
 _PANEL = "Sense errors (probabilities per cell, 0 to 1; default: none)"
@@ -47,6 +59,16 @@ Per = Annotated[
         rich_help_panel=_PANEL,
         help="What one draw of errors lasts for: one read, one sample, one batch, or the life "
         "of the programmed network [dim]\\[default: read][/dim].",
+    ),
+]
+BatchSize = Annotated[
+    int | None,
+    typer.Option(
+        "--batch-size",
+        metavar="N",
+        callback=within(1),
+        rich_help_panel=_PANEL,
+        help="Samples that share one draw with --per batch [dim]\\[default: all of DATA][/dim].",
     ),
 ]
 

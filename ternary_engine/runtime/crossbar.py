@@ -171,6 +171,7 @@ class CrossbarOperation:
         bases: Bases,
         target: Target,
         image: int | None = None,
+        stored: bool = False,
     ) -> None:
         """Run the product kernel.
 
@@ -179,6 +180,7 @@ class CrossbarOperation:
             planes, bases: the weights as they are read.
             target: from `target`.
             image: the only image of the chunk to compute; None for all.
+            stored: keep the sums, whatever step the layer takes in.
         """
         source = chunk.codes[self.step.source]
         starts = window_starts(source.layout, self.step.geometry, chunk.images)
@@ -190,7 +192,8 @@ class CrossbarOperation:
             starts, places, images = starts[part], places[part], 1
         window = self.window(source.layout)
         for j, plane in enumerate(planes):
-            mode = self.finish.mode if j == 0 else epilogue.ADD
+            first = epilogue.STORE if stored else self.finish.mode
+            mode = first if j == 0 else epilogue.ADD
             common = (source.codes, plane.panels, starts, *window)
             last = (mode, 3**j, *self.finish.arrays, places, target.codes, target.sums)
             if self.kernel == "gated":

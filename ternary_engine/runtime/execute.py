@@ -19,8 +19,8 @@ from ternary_engine.runtime.values import Chunk
 
 Array = npt.NDArray[Any]
 
-# A chunk is small enough for its values to stay in the caches, and large enough to spread the cost of
-# a call (some microseconds an operation) over many samples.
+# A chunk is small enough for its values to stay in the caches, and large enough to spread the
+# cost of a call (some microseconds an operation) over many samples.
 _CACHE_BYTES = 1 << 22
 _FIRST_CHUNK = 4
 _MAX_CHUNK = 1024

@@ -13,7 +13,7 @@ from ternary_engine.kernels import faults
 from ternary_engine.kernels.layout import PANEL, WORD_BITS
 from ternary_engine.runtime.crossbar import CrossbarOperation
 from ternary_engine.runtime.layout import group_window
-from ternary_engine.runtime.noise import Faults, Noise, draw_faults
+from ternary_engine.runtime.noise import Faults, Noise, take_faults
 from ternary_engine.runtime.values import Chunk
 from ternary_engine.runtime.weights import PackedPlane
 
@@ -27,7 +27,7 @@ class FaultyPlanes:
     Attributes:
         planes: copies of the packed planes.
         drawn: the errors that are in them.
-        key: what draw that is.
+        key: of which run, and the number of the draw.
     """
 
     planes: tuple[PackedPlane, ...]
@@ -65,12 +65,12 @@ class HeldErrors:
             clean = self.operation.planes(channels)
             held = FaultyPlanes(tuple(plane.copy() for plane in clean))
             chunk.faulty[layer.name] = held
-        key = (noise.seed, errors.per, number, errors.table.tobytes())
+        key = (noise, number)
         if held.key != key:
             stored = layer.trits.reshape(layer.planes, -1)
             for plane, trits, old in zip(held.planes, stored, held.drawn, strict=False):
                 self._write(plane, Faults(old.where, trits[old.where]), channels)
-            held.drawn, held.key = draw_faults(layer, errors, noise.seed, number), key
+            held.drawn, held.key = take_faults(layer, errors, noise, number), key
             for plane, drawn in zip(held.planes, held.drawn, strict=True):
                 self._write(plane, drawn, channels)
         return held.planes

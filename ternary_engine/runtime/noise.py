@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,8 @@ from ternary_engine.errors import LayerErrors, Per
 from ternary_engine.kernels import faults, random
 from ternary_engine.layer import Layer
 from ternary_engine.network import Network
+from ternary_engine.record import ErrorRecord
+from ternary_engine.runtime.recording import Recorder, recorded_rows
 
 Array = npt.NDArray[Any]
 UInt64Array = npt.NDArray[np.uint64]
@@ -30,11 +32,20 @@ class Noise:
         layers: errors by layer name; layers without errors are absent.
         seed: from 0 on.
         batch_size: samples that share a draw where errors last for a batch.
+        recorder: takes note of every error; None if nobody asked.
+        replay: errors to repeat instead of drawing any.
     """
 
     layers: Mapping[str, LayerErrors]
     seed: int
     batch_size: int
+    recorder: Recorder | None = None
+    replay: ErrorRecord | None = None
+
+    @property
+    def by_cell(self) -> bool:
+        """Whether reads must err cell by cell, not output by output."""
+        return self.recorder is not None or self.replay is not None
 
     @property
     def needs_batches(self) -> bool:
@@ -113,12 +124,42 @@ def draw_faults(layer: Layer, errors: LayerErrors, seed: int, number: int) -> tu
     return tuple(drawn)
 
 
+def take_faults(layer: Layer, errors: LayerErrors, noise: Noise, number: int) -> tuple[Faults, ...]:
+    """Cells of a layer that are read wrong in one draw: drawn and noted, or replayed."""
+    if noise.replay is not None:
+        rows = recorded_rows(noise.replay.layers[layer.name], number, number + 1)
+        by_plane = (rows[rows[:, 3] == plane] for plane in range(layer.planes))
+        return tuple(Faults(part[:, 4].copy(), part[:, 6].astype(np.int8)) for part in by_plane)
+    drawn = draw_faults(layer, errors, noise.seed, number)
+    if noise.recorder is not None:
+        for plane, faulty in enumerate(drawn):
+            stored = layer.trits[plane].reshape(-1)[faulty.where]
+            columns = (number, -1, -1, plane, faulty.where, stored, faulty.read)
+            rows = np.stack([np.broadcast_to(c, len(stored)) for c in columns], axis=1)
+            noise.recorder.add(layer.name, rows.astype(np.int64))
+    return drawn
+
+
 def with_faults(layer: Layer, drawn: tuple[Faults, ...]) -> npt.NDArray[np.int8]:
     """The trits of a layer as they are read; int8 [planes, *shape]."""
     trits = layer.trits.copy()
     for plane, faulty in zip(trits, drawn, strict=True):
         plane.reshape(-1)[faulty.where] = faulty.read
     return trits
+
+
+def replayed(record: ErrorRecord, layers: Sequence[Layer]) -> Noise:
+    """A run's errors, to be repeated.
+
+    Raises:
+        ValueError: the record is of another network.
+    """
+    known = {layer.name for layer in layers if layer.placement == "crossbar"}
+    unknown = sorted(set(record.layers) - known)
+    if unknown:
+        raise ValueError(f"replay: the record has errors of layers {unknown}; got none so named")
+    errors = {name: LayerErrors(one.table, one.per) for name, one in record.layers.items()}
+    return Noise(errors, 0, record.batch_size, replay=record)
 
 
 def programmed(network: Network, errors: Mapping[str, LayerErrors], seed: int) -> Network:

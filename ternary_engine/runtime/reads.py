@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -9,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ternary_engine.errors import LayerErrors
-from ternary_engine.kernels import convolution, epilogue, expand, noisy, random
+from ternary_engine.kernels import convolution, epilogue, expand, noisy, pack, random
 from ternary_engine.kernels.layout import PANEL, panels_for
+from ternary_engine.runtime.cell_reads import Reads
 from ternary_engine.runtime.crossbar import CrossbarOperation, Target
 from ternary_engine.runtime.layout import ImageLayout, position_starts, window_starts
 from ternary_engine.runtime.noise import Noise, sample_streams
@@ -23,7 +25,7 @@ from ternary_engine.runtime.read_tables import (
     rare_tables,
 )
 from ternary_engine.runtime.values import Chunk
-from ternary_engine.runtime.weights import PackedPlane, pack_plane
+from ternary_engine.runtime.weights import PackedPlane, as_windows, pack_plane
 
 Array = npt.NDArray[Any]
 
@@ -79,6 +81,9 @@ class ReadErrors:
         layout = chunk.codes[operation.step.source].layout
         planes = operation.planes(layout.channels, gated=True)
         presentations = self._presentations(errors)
+        if noise.by_cell:
+            self._by_cell(chunk, noise, errors, presentations)
+            return
         single = len(planes) * len(presentations) == 1
         target = operation.target(chunk) if single else operation.sums_target(chunk)
         mode = operation.finish.mode if single else epilogue.STORE
@@ -93,6 +98,76 @@ class ReadErrors:
                 number += 1
         if not single and operation.finish.step is not None:
             SumsToCodes(operation.finish.step, operation.finish.border)(chunk)
+
+    def _by_cell(
+        self,
+        chunk: Chunk,
+        noise: Noise,
+        errors: LayerErrors,
+        presentations: tuple[Presentation, ...],
+    ) -> None:
+        """Sums without errors, and what every single wrong read adds to them."""
+        operation = self.operation
+        source = chunk.codes[operation.step.source]
+        planes = operation.planes(source.layout.channels)
+        target = operation.sums_target(chunk)
+        bases = operation.bases(source.layout, planes)
+        operation.products(chunk, planes, bases, target, stored=True)
+        sums = chunk.sums[operation.step.target]
+        for number, presentation in enumerate(presentations):
+            inputs = self._inputs(chunk, presentation)
+            x = self._decoded(chunk, inputs)
+            for plane, trits in enumerate(self._windows):
+                reads = Reads(
+                    layer=operation.layer,
+                    plane=plane,
+                    trits=trits,
+                    geometry=operation.step.geometry,
+                    x=x,
+                    x_pitches=(x.size // chunk.images, inputs.layout.positions, 1),
+                    size=(inputs.layout.height, inputs.layout.width),
+                    out_size=(sums.height, sums.width),
+                    first=chunk.first,
+                    images=chunk.images,
+                    presentation=number,
+                    purpose=f"{operation.layer.name}/cells/{number}/{plane}",
+                )
+                factor = presentation.coefficient * 3**plane
+                values = np.tile(np.array([-factor, 0, factor], np.int32), (sums.channels, 1))
+                pitches = (sums.positions * sums.pitch, 1, sums.pitch)
+                reads.apply(reads.wrong(noise, errors), values, target.sums, pitches)
+        if operation.finish.step is not None:
+            SumsToCodes(operation.finish.step, operation.finish.border)(chunk)
+
+    @functools.cached_property
+    def _windows(self) -> tuple[npt.NDArray[np.int8], ...]:
+        operation = self.operation
+        return tuple(
+            as_windows(trits, operation.layer, operation.step.geometry)
+            for trits in operation.layer.trits
+        )
+
+    @staticmethod
+    def _decoded(chunk: Chunk, inputs: Inputs) -> npt.NDArray[np.int32]:
+        """Inputs of one presentation as numbers -1, 0, +1, flat [image][channel][position]."""
+        layout = inputs.layout
+        x = np.empty(chunk.images * layout.channels * layout.positions, np.int32)
+        pack.decode(
+            inputs.codes,
+            layout.channels,
+            pack.TERNARY_PLANES,
+            2,
+            False,
+            -1,
+            np.array([-1, 0, 1], np.int32),
+            position_starts(layout, chunk.images),
+            layout.positions,
+            layout.channels * layout.positions,
+            layout.positions,
+            1,
+            x,
+        )
+        return x
 
     def _presentations(self, errors: LayerErrors) -> tuple[Presentation, ...]:
         if self.operation.code.kind in ("binary", "ternary"):

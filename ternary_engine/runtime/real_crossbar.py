@@ -9,16 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ternary_engine.errors import LayerErrors
-from ternary_engine.kernels import real_reads
 from ternary_engine.layer import Layer
-from ternary_engine.runtime.noise import (
-    Noise,
-    draw_faults,
-    log_keep,
-    sample_streams,
-    share_levels,
-    with_faults,
-)
+from ternary_engine.runtime.cell_reads import Reads
+from ternary_engine.runtime.noise import Noise, take_faults, with_faults
 from ternary_engine.runtime.periphery import Piece
 from ternary_engine.runtime.values import Chunk
 from ternary_engine.runtime.weights import as_windows
@@ -74,7 +67,7 @@ class RealCrossbarOperation:
         self, chunk: Chunk, x: Array, sample: int, noise: Noise, errors: LayerErrors
     ) -> Array:
         number = noise.draw_number(errors.per, sample)
-        drawn = draw_faults(self.layer, errors, noise.seed, number)
+        drawn = take_faults(self.layer, errors, noise, number)
         return self._products(chunk, x, self.layer.real_weights(with_faults(self.layer, drawn)))
 
     @functools.cached_property
@@ -94,32 +87,24 @@ class RealCrossbarOperation:
     def _add_read_errors(
         self, x: Array, result: Array, first: int, noise: Noise, errors: LayerErrors
     ) -> None:
-        geometry = self.step.geometry
-        rate, levels = share_levels(errors.table)
-        height, width = self._size(x)
-        out_height, out_width = self._size(result)
-        for j, trits in enumerate(self._windows):
-            keys = sample_streams(noise.seed, f"{self.layer.name}/read/{j}", first, len(x))
-            real_reads.add_read_errors(
-                np.ascontiguousarray(x, np.float32).reshape(-1),
-                self._pitches(x),
-                height,
-                width,
-                trits,
-                geometry.groups,
-                geometry.kernel[1],
-                geometry.strides,
-                geometry.pads[:2],
-                geometry.dilations,
-                self._cell_values * np.float32(3**j),
-                log_keep(rate),
-                levels,
-                keys,
-                result.reshape(-1),
-                self._pitches(result),
-                out_height,
-                out_width,
+        for plane, trits in enumerate(self._windows):
+            reads = Reads(
+                layer=self.layer,
+                plane=plane,
+                trits=trits,
+                geometry=self.step.geometry,
+                x=np.ascontiguousarray(x, np.float32).reshape(-1),
+                x_pitches=self._pitches(x),
+                size=self._size(x),
+                out_size=self._size(result),
+                first=first,
+                images=len(x),
+                presentation=0,
+                purpose=f"{self.layer.name}/read/{plane}",
             )
+            values = self._cell_values * np.float32(3**plane)
+            wrong = reads.wrong(noise, errors)
+            reads.apply(wrong, values, result.reshape(-1), self._pitches(result))
 
     def _size(self, values: Array) -> tuple[int, int]:
         """Rows and columns of the image a value holds."""
