@@ -183,3 +183,11 @@ def test_a_seed_that_was_drawn_is_told_and_repeats(
         f"seed {report['seed']}"
         in command("run", packed, data, "--ber", 0.3, "--seed", report["seed"]).out
     )
+
+
+def test_names_of_files_are_not_markup(command, source: Path, data: Path, tmp_path: Path) -> None:
+    packed = tmp_path / "[red]a.tern"
+    assert "[red]a.tern: 2 of 2" in command("convert", source, "-o", packed).err
+    output = tmp_path / "[bold]y.npy"
+    assert "[bold]y.npy" in command("run", packed, data, "-o", output).out
+    assert output.exists()
