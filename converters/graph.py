@@ -169,7 +169,7 @@ class Graph:
         """A model of some of the nodes, with the constants they read."""
         nodes = list(nodes)
         used = {n for node in nodes for n in (*node.inputs, *node.captured)}
-        used |= {o for o in outputs if isinstance(o, str)}
+        used |= {o if isinstance(o, str) else o.name for o in outputs}
         graph = helper.make_graph(
             [node.to_proto() for node in nodes],
             "piece",

@@ -18,6 +18,7 @@ from ternary_engine.exceptions import ConversionError
 
 OPSET = 17  # what older models are brought to
 OLDEST = 13  # from here on every operator that the lowering emits exists in its present form
+BROADCASTING = 7  # before it, Add and Mul took an attribute to broadcast
 
 Lowering = Callable[["Context"], None]
 _REGISTRY: dict[tuple[str, str], Lowering] = {}
@@ -117,7 +118,8 @@ def modernise(model: onnx.ModelProto) -> onnx.ModelProto:
     if not any(o.domain in ("", "ai.onnx") for o in model.opset_import):
         model.opset_import.append(helper.make_opsetid("", OPSET))
     version = next(o.version for o in model.opset_import if o.domain in ("", "ai.onnx"))
-    if version >= OLDEST:
+    custom = any(is_custom(node) for node in model.graph.node)
+    if version >= (OLDEST if custom else BROADCASTING):
         return model
     hidden = _hide_custom(model)
     try:

@@ -10,17 +10,18 @@ def _names(text: str) -> frozenset[str]:
 
 
 MONOTONE = _names(
-    """Add BatchNormalization Cast Ceil Celu Clip DequantizeLinear Div Elu Erf Exp Floor HardSigmoid
-    Identity LeakyRelu Max Min Mul Neg QuantizeLinear Relu Round Selu Sigmoid Sign Softplus Softsign
-    Sqrt Sub Sum Tanh ThresholdedRelu"""
-)  # in the one input that is not constant, whatever the constants
+    """Abs Add BatchNormalization Cast Ceil Celu Clip DequantizeLinear Div Elu Erf Exp Floor
+    HardSigmoid Identity LeakyRelu Max Min Mul Neg QuantizeLinear Relu Round Selu Sigmoid Sign
+    Softplus Softsign Sqrt Sub Sum Tanh"""
+)  # on either side of 0, in the one input that is not constant, whatever the constants
 COMPARISONS = _names("""And Equal Greater GreaterOrEqual IsInf IsNaN Less LessOrEqual Not Or Xor""")
 ELEMENTWISE = (
     MONOTONE
     | COMPARISONS
     | _names(
-        """Abs Acos Acosh Asin Asinh Atan Atanh BitShift CastLike Cos Cosh Dropout Gelu HardSwish
-        Log Mean Mish Mod PRelu Pow Reciprocal Shrink Sin Sinh Tan Where"""
+        """Acos Acosh Asin Asinh Atan Atanh BitShift CastLike Cos Cosh Dropout Gelu HardSwish
+        Log Mean Mish Mod PRelu Pow Reciprocal Shrink Sin Sinh Tan
+        ThresholdedRelu Where"""
     )
 )
 VIEWS = frozenset(("Flatten", "Reshape", "Squeeze", "Unsqueeze"))

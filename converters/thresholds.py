@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ternary_engine.codes import Codes
+from ternary_engine.codes import MAX_BITS, Codes
 from ternary_engine.converters.chains import ChainFunction
 from ternary_engine.converters.graph import Array
 
@@ -90,6 +90,8 @@ def code_indices(values: Array, codes: Codes) -> Int64Array | None:
     """Index of each value in the code; None if one is no value of it."""
     floats = values.astype(np.float64)
     if not np.isfinite(floats).all():
+        return None
+    if np.abs(floats).max(initial=0.0) > codes.scale * (1 << (MAX_BITS + 1)):
         return None
     integers = np.rint(floats / codes.scale).astype(np.int64)
     index = (integers + 1) >> 1 if codes.kind == "binary" else integers - codes.minimum

@@ -23,6 +23,7 @@ from ternary_engine.exceptions import ConversionError
 
 MOST = 512  # values of a finite set
 LARGEST_TRIAL = 1 << 18  # elements of one evaluation
+LARGEST_CAST = 1 << 24  # a cast of larger numbers to integers may wrap
 SMALL_TYPES = ("uint8", "int8", "bool")
 
 
@@ -123,7 +124,8 @@ class Analysis:
             return _union([self._of(i) for i in node.inputs])
         if node.op == "Pad":
             fill = node.inputs[2] if len(node.inputs) > 2 and node.inputs[2] else None
-            value = self._of(fill) if fill else np.zeros(1, np.float32)
+            before = np.array([node.attributes.get("value", 0.0)], np.float32)  # until opset 10
+            value = self._of(fill) if fill else before
             return _union([self._of(node.inputs[0]), value])
         if node.op == "Where":
             return _union([self._of(i) for i in node.inputs[1:]])
@@ -167,9 +169,13 @@ class Analysis:
         dtype = self.shapes.dtypes[name]
         if node.op == "Div" and node.inputs[0] != name:
             return None
-        if dtype.kind != "f" or self._spread(node) * 2 > LARGEST_TRIAL:
+        if dtype.kind != "f" or self._spread(node) * 3 > LARGEST_TRIAL:
             return None
-        ends = self._run(node, {name: np.array([values.low, values.high], dtype)})
+        wide = max(-values.low, values.high) >= LARGEST_CAST
+        if node.op == "Cast" and wide and self.shapes.dtypes[node.outputs[0]].kind != "f":
+            return None
+        middle = min(max(0.0, values.low), values.high)
+        ends = self._run(node, {name: np.array([values.low, middle, values.high], dtype)})
         if np.isnan(ends).any() if ends.dtype.kind == "f" else False:
             return None
         low, high = float(ends.min()), float(ends.max())

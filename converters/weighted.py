@@ -223,27 +223,36 @@ def _strip_pads(
     """Input of a convolution without the zero Pad before it, and that Pad's widths."""
     source, none = node.inputs[0], (0, 0, 0, 0)
     pad = producers.get(source)
-    if node.op != "Conv" or pad is None or pad.op != "Pad" or len(pad.inputs) < 2:
+    if node.op != "Conv" or pad is None or pad.op != "Pad":
         return source, none
-    if (
-        pad.attributes.get("mode", b"constant") != b"constant"
-        or pad.inputs[1] not in graph.constants
-    ):
+    widths = _zero_pad(graph, pad)
+    if widths is None:
         return source, none
-    fill = pad.inputs[2] if len(pad.inputs) > 2 else ""
-    if fill and (fill not in graph.constants or graph.array(fill).any()):
-        return source, none
-    if len(pad.inputs) > 3 and pad.inputs[3]:
-        return source, none
-    widths = graph.array(pad.inputs[1])
     rank = len(widths) // 2
     spatial = [*widths[2:rank], *widths[rank + 2 :]]
-    if rank not in (3, 4) or widths[:2].any() or widths[rank : rank + 2].any() or min(spatial) < 0:
+    outer = [*widths[:2], *widths[rank : rank + 2]]
+    if rank not in (3, 4) or any(outer) or min(spatial) < 0:
         return source, none
     sides = [int(w) for w in spatial]
     if rank == 3:
         return pad.inputs[0], (0, sides[0], 0, sides[1])
     return pad.inputs[0], (sides[0], sides[1], sides[2], sides[3])
+
+
+def _zero_pad(graph: Graph, pad: Node) -> list[int] | None:
+    """Widths of a Pad with zeros over all axes; None for any other."""
+    attributes = pad.attributes
+    if attributes.get("mode", b"constant") != b"constant" or attributes.get("value", 0.0):
+        return None
+    if len(pad.inputs) < 2:
+        return list(attributes["pads"]) if "pads" in attributes else None
+    fill = pad.inputs[2] if len(pad.inputs) > 2 else ""
+    if fill and (fill not in graph.constants or graph.array(fill).any()):
+        return None
+    some_axes = len(pad.inputs) > 3 and pad.inputs[3]
+    if some_axes or pad.inputs[1] not in graph.constants:
+        return None
+    return [int(width) for width in graph.array(pad.inputs[1])]
 
 
 def _bias(graph: Graph, item: Weighted) -> tuple[npt.NDArray[np.float32] | None] | None:
