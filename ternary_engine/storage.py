@@ -197,10 +197,13 @@ def _read(path: pathlib.Path) -> tuple[dict[str, str], dict[str, Array]]:
         metadata = header.pop("__metadata__", {})
         data = view[8 + length :]
         tensors = {name: _tensor(entry, data) for name, entry in header.items()}
+        used = max((entry["data_offsets"][1] for entry in header.values()), default=0)
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise FormatError(f"damaged header ({error})") from error
     if not isinstance(metadata, dict):
         raise FormatError("damaged header (its metadata is no table)")
+    if used != len(data):
+        raise FormatError(f"damaged: {len(data) - used} bytes behind its end")
     return metadata, tensors
 
 
