@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from onnx import TensorProto, helper
 
 from ternary_engine import steps
 from ternary_engine.codes import Codes
@@ -178,6 +179,35 @@ class Builder:
         self.reach[step.target] = int(np.prod(shape[1:])) * largest * each
         return step.target
 
+    # Digital and real
+
+    def negation(self, source: str = "x") -> str:
+        """A digital step."""
+        target = self._name("minus")
+        model = _one_node("Neg", [source], target)
+        self.steps.append(steps.Digital(sources=(source,), targets=(target,), model=model))
+        return target
+
+    def real_convolution(self, outputs: int, source: str = "x") -> str:
+        """A 3 x 3 ternary layer whose input is real, with a scale for each sign and output."""
+        shape = (outputs, self.shape_of(source)[1], 3, 3)
+        weights = self.random.integers(-1, 2, shape, np.int8)
+        layer = Layer(
+            name=self._name("layer"), op="Conv", kind="conv", placement="crossbar", input="real",
+            reason="", shape=shape, output_axis=0,
+            scales=self.random.uniform(0.5, 2, (outputs, 2)).astype(np.float32),
+            pairs=Layer.pack(weights), levels=3,
+        )  # fmt: skip
+        self.layers.append(layer)
+        target = self._name("real")
+        step = steps.RealCrossbar(
+            source=source, target=target, layer=layer.name,
+            model=_one_node("Conv", [source, "weights"], target, pads=[1, 1, 1, 1]),
+            geometry=Geometry((3, 3), pads=(1, 1, 1, 1)), form="NCHW",
+        )  # fmt: skip
+        self.steps.append(step)
+        return target
+
     # Out of codes and sums
 
     def decode(self, source: str, form: str = "NCHW") -> str:
@@ -206,6 +236,18 @@ class Builder:
         )
         self.steps.append(step)
         return step.target
+
+
+def _one_node(op: str, sources: list[str], target: str, **attributes: Any) -> bytes:
+    graph = helper.make_graph(
+        [helper.make_node(op, sources, [target], **attributes)],
+        "piece",
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in sources],
+        [helper.make_tensor_value_info(target, TensorProto.FLOAT, None)],
+    )
+    opset = [helper.make_opsetid("", 17)]
+    model = helper.make_model(graph, ir_version=8, opset_imports=opset)
+    return bytes(model.SerializeToString())
 
 
 def check(network: Network, x: Array, **options: Any) -> None:

@@ -151,3 +151,12 @@ def test_random_networks(data: st.DataObject, seed: int) -> None:
             codes = made.look_up_codes(sums, *draw(code))
     network = made.network(made.decode(codes))
     check(network, made.input(draw(st.sampled_from([1, 2, 9]))), threads=draw(st.integers(1, 2)))
+
+
+def test_digital_and_real_steps() -> None:
+    made = Builder(9, 3, 5, 6)
+    real = made.real_convolution(18, made.negation())
+    sums = made.crossbar(made.encode("ternary", source=real), 7, Geometry((2, 2)))
+    network = made.network(made.scale(sums), real, made.negation(real))
+    for threads in (1, 2):
+        check(network, made.input(9), threads=threads)
