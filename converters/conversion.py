@@ -12,6 +12,7 @@ from ternary_engine.converters import batch, fold, load, lower, lower_finn, lowe
 from ternary_engine.converters.graph import Graph
 from ternary_engine.converters.partition import Partition
 from ternary_engine.converters.recipes import Cook
+from ternary_engine.converters.simplify import simplify
 from ternary_engine.converters.values import Analysis
 from ternary_engine.converters.weighted import Weighted, find_layers
 from ternary_engine.exceptions import ConversionError
@@ -90,6 +91,7 @@ def _network(
     shapes = batch.study(graph)
     if shapes.problem:
         return _all_digital(graph, inputs, outputs, provenance, shapes.problem)
+    simplify(graph, shapes)
     analysis = Analysis(graph, shapes)
     layers = find_layers(graph, shapes, analysis)
     steps = Partition(Cook(graph, shapes, analysis, layers)).steps()
