@@ -197,13 +197,14 @@ class CrossbarOperation:
             common = (source.codes, plane.panels, starts, *window)
             last = (mode, 3**j, *self.finish.arrays, places, target.codes, target.sums)
             if self.kernel == "gated":
-                convolution.convolve_gated(*common, *last)
+                chunk.call(convolution.convolve_gated, *common, *last)
                 continue
             classes, base = np.tile(bases[j][0], images), bases[j][1]
             if self.kernel == "plain":
-                convolution.convolve_plain(*common, classes, base, *last)
+                chunk.call(convolution.convolve_plain, *common, classes, base, *last)
             else:
-                convolution.convolve_masked(*common, self.coefficients, classes, base, *last)
+                bits = (self.coefficients, classes, base)
+                chunk.call(convolution.convolve_masked, *common, *bits, *last)
 
     def target(self, chunk: Chunk) -> Target:
         """Make room for the results, and enter them in the chunk."""

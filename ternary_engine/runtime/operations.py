@@ -19,7 +19,7 @@ from ternary_engine.runtime.layout import (
     window_counts,
     window_starts,
 )
-from ternary_engine.runtime.values import Chunk, CodeImages
+from ternary_engine.runtime.values import Chunk, CodeImages, SumImages
 from ternary_engine.steps import (
     Decode,
     Encode,
@@ -95,7 +95,11 @@ class EncodeOperation:
 
     def __call__(self, chunk: Chunk) -> None:
         """Run on one chunk."""
-        values = np.ascontiguousarray(chunk.real[self.step.source], np.float32)
+        values = chunk.real[self.step.source]
+        if values.dtype != np.float32 or not values.flags.c_contiguous:
+            as_float = chunk.real_buffer(f"{self.step.target}/float", values.shape)
+            chunk.call(np.copyto, as_float, values)
+            values = as_float
         layout = self._layout(values)
         codes = chunk.code_buffer(self.step.target, layout)
         chunk.codes[self.step.target] = CodeImages(layout, codes)
@@ -106,15 +110,25 @@ class EncodeOperation:
             low, high, flips, flip_words = self._table(layout.channels)
             arguments = (layout.planes, targets, codes)
             if by_rows:
-                pack.encode_rows(flat, layout.channels, low, high, flip_words, *arguments)
+                chunk.call(
+                    pack.encode_rows, flat, layout.channels, low, high, flip_words, *arguments
+                )
             else:
-                pack.encode_images(
-                    flat, layout.channels, layout.positions, low, high, flips, *arguments
+                chunk.call(
+                    pack.encode_images,
+                    flat,
+                    layout.channels,
+                    layout.positions,
+                    low,
+                    high,
+                    flips,
+                    *arguments,
                 )
             return
         size = layout.channels * layout.positions
         pitches = (size, 1, layout.channels) if by_rows else (size, layout.positions, 1)
-        pack.encode_levels(
+        chunk.call(
+            pack.encode_levels,
             flat,
             layout.channels,
             *pitches,
@@ -155,11 +169,10 @@ class SumsToCodes:
         chunk.codes[self.step.target] = CodeImages(layout, codes)
         values = source.sums
         if isinstance(self.step, LookupCodes):
-            columns = values.reshape(-1, source.pitch)[:, : source.channels] - self.step.minimum
-            looked_up = np.zeros((len(columns), source.pitch), np.int32)
-            looked_up[:, : source.channels] = self.step.table[np.arange(source.channels), columns]
-            values = looked_up.reshape(-1)
-        pack.encode_levels(
+            values = chunk.sum_buffer(f"{self.step.target}/looked up", source.sums.size)
+            chunk.call(self._look_up, source, values)
+        chunk.call(
+            pack.encode_levels,
             values,
             source.channels,
             source.positions * source.pitch,
@@ -175,6 +188,13 @@ class SumsToCodes:
             position_starts(layout, chunk.images),
             codes,
         )
+
+    def _look_up(self, source: SumImages, found: npt.NDArray[np.int32]) -> None:
+        """Replace sums by the code integers that the table has for them."""
+        assert isinstance(self.step, LookupCodes)
+        columns = source.sums.reshape(-1, source.pitch)[:, : source.channels] - self.step.minimum
+        rows = found.reshape(-1, source.pitch)
+        rows[:, : source.channels] = self.step.table[np.arange(source.channels), columns]
 
 
 class SumsToReal:
@@ -195,9 +215,9 @@ class SumsToReal:
         where = (source.sums, source.pitch, source.channels, source.positions)
         flat = values.reshape(-1)
         if isinstance(self.step, LookupReal):
-            sums.look_up(*where, self.step.minimum, self.step.table, *pitches, flat)
+            chunk.call(sums.look_up, *where, self.step.minimum, self.step.table, *pitches, flat)
         else:
-            sums.scale(*where, self.step.scale, self.offset, *pitches, flat)
+            chunk.call(sums.scale, *where, self.step.scale, self.offset, *pitches, flat)
 
 
 class DecodeOperation:
@@ -218,7 +238,8 @@ class DecodeOperation:
         shape, pitches = _reads_as(self.step.form, layout.channels, layout.height, layout.width)
         values = chunk.real_buffer(self.step.target, (chunk.images, *shape))
         chunk.real[self.step.target] = values
-        pack.decode(
+        chunk.call(
+            pack.decode,
             source.codes,
             layout.channels,
             plane_meaning(self.code),
@@ -256,13 +277,28 @@ class PoolOperation:
         smallest = channel_bits(self.step.smallest, layout.channels)
         offsets = tap_offsets(layout, geometry)
         if self.code.kind == "ternary":
-            pool.pool_ternary(
-                source.codes, layout.words, *windows, offsets, smallest, targets, codes
+            chunk.call(
+                pool.pool_ternary,
+                source.codes,
+                layout.words,
+                *windows,
+                offsets,
+                smallest,
+                targets,
+                codes,
             )
         elif self.code.kind == "binary":
             real = channel_bits(np.ones(1, np.bool_), layout.channels)
-            pool.pool_binary(
-                source.codes, layout.words, *windows, offsets, smallest, real, targets, codes
+            chunk.call(
+                pool.pool_binary,
+                source.codes,
+                layout.words,
+                *windows,
+                offsets,
+                smallest,
+                real,
+                targets,
+                codes,
             )
         else:
             self._pool_levels(chunk, source, pooled, valid, codes)
@@ -280,8 +316,9 @@ class PoolOperation:
         pitches = (size, 1, channels)
         meaning, signed = plane_meaning(self.code), self.code.kind == "signed"
         integers = np.arange(self.code.minimum, self.code.minimum + (1 << self.code.bits))
-        values = np.empty(chunk.images * size, np.int16)
-        pack.decode(
+        values = chunk.real_buffer(f"{self.step.target}/values", (chunk.images * size,), np.int16)
+        chunk.call(
+            pack.decode,
             source.codes,
             channels,
             meaning,
@@ -296,8 +333,10 @@ class PoolOperation:
         )
         # The same tables for an image of one int16 per channel instead of packed words.
         flat = _Unpacked(channels, layout.height, layout.width)
-        best = np.empty((chunk.images * pooled.positions, channels), np.int16)
-        pool.pool_values(
+        shape = (chunk.images * pooled.positions, channels)
+        best = chunk.real_buffer(f"{self.step.target}/best", shape, np.int16)
+        chunk.call(
+            pool.pool_values,
             values,
             channels,
             flat.starts(self.step, chunk.images),
@@ -306,14 +345,15 @@ class PoolOperation:
             np.broadcast_to(self.step.smallest, (channels,)).copy(),
             best,
         )
-        pack.encode_levels(
+        chunk.call(
+            pack.encode_levels,
             best.reshape(-1).astype(np.int32),
             channels,
             pooled.positions * channels,
             1,
             channels,
             pooled.positions,
-            integers[1:].astype(np.int32),
+            integers[1:].astype(np.int16),
             False,
             np.zeros(1, np.bool_),
             integers,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -36,12 +36,23 @@ def make_session(model: bytes) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
+class _Shapes(NamedTuple):
+    """Shape of one sample's part, and dtype, of each output."""
+
+    of_outputs: list[tuple[tuple[int, ...], np.dtype[Any]]]
+
+    @property
+    def sample_bytes(self) -> int:
+        """Memory of one sample's outputs."""
+        return sum(int(np.prod(shape)) * dtype.itemsize for shape, dtype in self.of_outputs)
+
+
 class Piece:
     """One model, opened on first use; safe to run from several threads."""
 
     def __init__(self, model: bytes) -> None:
         self.model = model
-        self._shapes: dict[object, list[tuple[tuple[int, ...], np.dtype[Any]]]] = {}
+        self._shapes: dict[object, _Shapes] = {}
 
     @functools.cached_property
     def session(self) -> onnxruntime.InferenceSession:
@@ -53,11 +64,13 @@ class Piece:
         key = tuple((name, array.shape[1:]) for name, array in feeds.items())
         shapes = self._shapes.get(key)
         if shapes is not None:
-            return self._run_into_buffers(chunk, feeds, targets, shapes)
+            large = chunk.images * shapes.sample_bytes >= _LARGE
+            if large or chunk.tape is not None:
+                return self._run_into_buffers(chunk, feeds, targets, shapes)
+        chunk.tape = None
         outputs: list[Array] = self.session.run(list(targets), feeds)
-        large = sum(array.nbytes for array in outputs) >= _LARGE
-        if large and all(array.shape[:1] == (chunk.images,) for array in outputs):
-            self._shapes[key] = [(array.shape[1:], array.dtype) for array in outputs]
+        if all(array.shape[:1] == (chunk.images,) for array in outputs):
+            self._shapes[key] = _Shapes([(array.shape[1:], array.dtype) for array in outputs])
         return outputs
 
     def _run_into_buffers(
@@ -65,17 +78,19 @@ class Piece:
         chunk: Chunk,
         feeds: dict[str, Array],
         targets: tuple[str, ...],
-        shapes: list[tuple[tuple[int, ...], np.dtype[Any]]],
+        shapes: _Shapes,
     ) -> list[Array]:
         binding = self.session.io_binding()
         for name, array in feeds.items():
-            binding.bind_cpu_input(name, np.ascontiguousarray(array))
+            if not array.flags.c_contiguous:
+                array, chunk.tape = np.ascontiguousarray(array), None
+            binding.bind_cpu_input(name, array)
         outputs = []
-        for name, (shape, dtype) in zip(targets, shapes, strict=True):
+        for name, (shape, dtype) in zip(targets, shapes.of_outputs, strict=True):
             room = chunk.real_buffer(name, (chunk.images, *shape), dtype)
             binding.bind_output(name, "cpu", 0, dtype, room.shape, room.ctypes.data)
             outputs.append(room)
-        self.session.run_with_iobinding(binding)
+        chunk.call(self.session.run_with_iobinding, binding)
         return outputs
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,6 +39,33 @@ class SumImages:
         return self.height * self.width
 
 
+Call = tuple[Callable[..., Any], tuple[Any, ...]]
+
+
+@dataclass(frozen=True, eq=False)
+class Tape:
+    """All calls of one error-free run, to be made again on other inputs of the same shape.
+
+    What the operations work out between calls costs more than the kernels where samples are few.
+
+    Attributes:
+        inputs, outputs: buffers by port name.
+        calls: in order.
+    """
+
+    inputs: Mapping[str, Array]
+    calls: Sequence[Call]
+    outputs: Mapping[str, Array]
+
+    def play(self, inputs: Mapping[str, Array]) -> Mapping[str, Array]:
+        """Run on new inputs; the outputs hold until the next run."""
+        for name, array in inputs.items():
+            np.copyto(self.inputs[name], array)
+        for function, arguments in self.calls:
+            function(*arguments)
+        return self.outputs
+
+
 @dataclass(eq=False)
 class Chunk:
     """One chunk of samples on its way through the network, with the buffers it writes to.
@@ -48,52 +76,61 @@ class Chunk:
         images: samples in the chunk.
         first: number of its first sample in the run.
         noise: the errors of the run, if any.
-        outputs: names of the network's outputs.
         real, codes, sums: values by name.
         faulty: weights with errors in them, by layer; see `faulty.FaultyPlanes`.
+        tape: calls made so far, where they are being taken down; None where they are not, or
+            where an operation did something that a call with the same arguments would not repeat.
+        tapes: what was taken down, by shape of the inputs; void once a buffer moves.
     """
 
     images: int = 0
     first: int = 0
     noise: Noise | None = None
-    outputs: frozenset[str] = frozenset()
     real: dict[str, Array] = field(default_factory=dict)
     codes: dict[str, CodeImages] = field(default_factory=dict)
     sums: dict[str, SumImages] = field(default_factory=dict)
     faulty: dict[str, Any] = field(default_factory=dict)
+    tape: list[Call] | None = None
+    tapes: dict[object, Tape] = field(default_factory=dict)
     _buffers: dict[str, tuple[object, Array]] = field(default_factory=dict)
+
+    def call(self, function: Callable[..., Any], *arguments: Any) -> None:
+        """Call a function that works on buffers, and take the call down."""
+        function(*arguments)
+        if self.tape is not None:
+            self.tape.append((function, arguments))
+
+    def _keep(self, name: str, key: object, array: Array) -> Array:
+        self._buffers[name] = (key, array)
+        self.tapes.clear()
+        return array
 
     def code_buffer(self, name: str, layout: ImageLayout) -> npt.NDArray[np.uint64]:
         """Room for the codes of a chunk; what lies outside the positions is zero."""
         held = self._buffers.get(name)
         size = self.images * layout.image_pitch
         if held is None or held[0] != layout or held[1].size < size:
-            held = (layout, np.zeros(size, np.uint64))
-            self._buffers[name] = held
+            return self._keep(name, layout, np.zeros(size, np.uint64))
         return held[1]
 
     def sum_buffer(self, name: str, size: int) -> npt.NDArray[np.int32]:
         """Room for int32 sums; contents are left over."""
         held = self._buffers.get(name)
         if held is None or held[1].size < size:
-            held = (None, np.empty(size, np.int32))
-            self._buffers[name] = held
+            return self._keep(name, None, np.empty(size, np.int32))
         return held[1][:size]
 
     def real_buffer(
         self, name: str, shape: tuple[int, ...], dtype: npt.DTypeLike = np.float32
     ) -> Array:
-        """Room for a real value; outputs of the network get memory of their own.
+        """Room for a real value; contents are left over.
 
         Fresh memory costs more than most operations: the system clears every page of it.
         """
-        if name in self.outputs:
-            return np.empty(shape, dtype)
         held = self._buffers.get(name)
         key = (shape[1:], np.dtype(dtype))
         if held is None or held[0] != key or len(held[1]) < shape[0]:
-            held = (key, np.empty(shape, dtype))
-            self._buffers[name] = held
+            return self._keep(name, key, np.empty(shape, dtype))
         return held[1][: shape[0]]
 
     @property
