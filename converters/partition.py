@@ -67,11 +67,8 @@ class Partition:
         for axis in sorted(self.demands[tensor].axes if tensor in self.demands else ()):
             recipe = self.cook.codes(tensor, axis)
             self.made += recipe.steps[::-1]
-            self.made += recipe.nodes[::-1]
             if recipe.sums is not None:
                 self._want(recipe.sums).sums = True
-            elif recipe.nodes:
-                self._want(recipe.nodes[0].inputs[0]).real = True
             elif recipe.real is not None:
                 self._want(recipe.real).real = True
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
-from onnx import helper
 
 from ternary_engine.codes import Codes
 from ternary_engine.converters.batch import Shapes
@@ -34,7 +33,6 @@ class Recipe:
 
     Attributes:
         steps: in order; the last one's target is ``codes_name(tensor)``.
-        nodes: digital nodes to add before them.
         sums: output of the crossbar layer whose sums they read, if any.
         real: the real value they read, if any.
         codes: the code.
@@ -43,7 +41,6 @@ class Recipe:
     """
 
     steps: tuple[Step, ...]
-    nodes: tuple[Node, ...]
     sums: str | None
     real: str | None
     codes: Codes
@@ -171,7 +168,7 @@ class Cook:
             )
         pools = self._pools(chain, steps.smallest if steps else (), names, item.outputs)
         image = self._image_after(chain, image)
-        return Recipe((first, *pools), (), chain.source, None, code, image, chain.flat)
+        return Recipe((first, *pools), chain.source, None, code, image, chain.flat)
 
     def _table(
         self, function: ChainFunction, domain: Domain, code: Codes
@@ -197,15 +194,9 @@ class Cook:
         steps = find_steps(function, domain, code)
         if steps is None:
             return None
-        source = real = chain.source
-        nodes: tuple[Node, ...] = ()
-        if chain.flat and not chain.pools and channels == 1:
-            # a long flat row packs far better than an image of few channels
-            flattened = f"{source}:flat"
-            nodes = (Node(helper.make_node("Flatten", [source], [flattened])),)
-            self.shapes.shapes[flattened] = (None, int(np.prod([n or 1 for n in inside])))
-            self.shapes.dtypes[flattened] = self.shapes.dtypes[source]
-            source, real = flattened, flattened
+        source = chain.source
+        flatten = chain.flat and not chain.pools and channels == 1
+        if flatten:  # a long flat row packs far better than an image of few channels
             chain, image = replace(chain, moves=(), flat=False), (1, 1)
         names = self._names(chain, axis)
         encode = Encode(
@@ -215,10 +206,11 @@ class Cook:
             thresholds=to_values(steps, domain),
             decreasing=steps.decreasing,
             channels_last=axis == 2,
+            flatten=flatten,
         )
         pools = self._pools(chain, steps.smallest, names, whole)
         return Recipe(
-            (encode, *pools), nodes, None, real, code, self._image_after(chain, image), chain.flat
+            (encode, *pools), None, source, code, self._image_after(chain, image), chain.flat
         )
 
     def _between_levels(self, tensor: str, axis: int, code: Codes) -> Recipe:
@@ -233,7 +225,7 @@ class Cook:
             decreasing=np.zeros(1, np.bool_),
             channels_last=axis == 2,
         )
-        return Recipe((encode,), (), None, tensor, code, self._image(tensor, axis) or (1, 1), False)
+        return Recipe((encode,), None, tensor, code, self._image(tensor, axis) or (1, 1), False)
 
     def _image(self, tensor: str, axis: int) -> tuple[int, int] | None:
         """Rows and columns of a tensor's image."""

@@ -61,6 +61,7 @@ class Encode:
         decreasing: bool [C or 1].
         channels_last: the real value has its channels in the last axis (matrix product over a
             sequence); its other axes become the columns.
+        flatten: all axes but the first are taken as channels, in order.
     """
 
     source: str
@@ -69,6 +70,7 @@ class Encode:
     thresholds: Float32Array
     decreasing: BoolArray
     channels_last: bool = False
+    flatten: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

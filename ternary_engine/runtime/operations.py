@@ -96,6 +96,8 @@ class EncodeOperation:
     def __call__(self, chunk: Chunk) -> None:
         """Run on one chunk."""
         values = chunk.real[self.step.source]
+        if self.step.flatten:
+            values = values.reshape(len(values), -1)
         if values.dtype != np.float32 or not values.flags.c_contiguous:
             as_float = chunk.real_buffer(f"{self.step.target}/float", values.shape)
             chunk.call(np.copyto, as_float, values)
@@ -347,7 +349,7 @@ class PoolOperation:
         )
         chunk.call(
             pack.encode_levels,
-            best.reshape(-1).astype(np.int32),
+            best.reshape(-1),
             channels,
             pooled.positions * channels,
             1,

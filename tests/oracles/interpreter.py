@@ -110,6 +110,8 @@ def _count(image: Array, thresholds: Array, decreasing: Array, levels: int) -> A
 
 
 def encode(step: s.Encode, real: Array) -> Array:
+    if step.flatten:
+        real = real.reshape(len(real), -1)
     image = to_image(np.asarray(real, np.float32), channels_last=step.channels_last)
     index = _count(image, step.thresholds, step.decreasing, len(step.codes.values))
     return _indices_to_codes(index, step.codes)
