@@ -39,6 +39,7 @@ class Partition:
         self.shapes: Shapes = cook.shapes
         self.demands: dict[str, Demand] = {}
         self.made: list[Step | Node] = []  # last first
+        self.nodes: set[Node] = set()
 
     def steps(self) -> tuple[Step, ...]:
         """All steps in order."""
@@ -107,8 +108,9 @@ class Partition:
                 self._want(source).sums = True
                 return
         node = self.cook.walker.producers[tensor]
-        if node in self.made:
+        if node in self.nodes:
             return
+        self.nodes.add(node)
         self.made.append(node)
         for name in self.graph.dependencies(node):
             self._want(name).real = True

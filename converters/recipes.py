@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +26,7 @@ from ternary_engine.converters.windows import pool_geometry
 from ternary_engine.steps import Encode, LookupCodes, LookupReal, Pool, ScaleReal, Step, Threshold
 
 LARGEST_TABLE = 1 << 20  # entries of a lookup table
+NEAREST = 4  # short chains that are tried when the longest fails
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,7 @@ class Cook:
         self.layers = layers
         self.walker = Walker(graph, shapes)
         self._codes: dict[tuple[str, int], Recipe] = {}
+        self._not_of_sums: set[tuple[str, int]] = set()
 
     def codes(self, tensor: str, axis: int) -> Recipe:
         """The recipe for the codes of a tensor that has a code."""
@@ -85,10 +88,14 @@ class Cook:
         """A table or scaling that makes a real tensor of sums, and the layer output it reads."""
         if self.shapes.dtypes.get(tensor) != np.float32:
             return None
+        if (tensor, axis) in self._not_of_sums:
+            return None
         chains = list(self.walker.chains(tensor, axis, moves=False))
         chain = chains[-1]
         item = self.integer_layer(chain.source)
         if item is None or self.channel_axis(chain.source) != axis:
+            # a walk from any tensor on the way ends at the same place
+            self._not_of_sums.update((passed.source, axis) for passed in chains)
             return None
         form = self.form(tensor, chain.source)
         span = 2 * item.largest_sum() + 1
@@ -132,7 +139,7 @@ class Cook:
         return Domain(-largest, largest, np.dtype(np.float32)), function
 
     def _find(self, tensor: str, axis: int, code: Codes) -> Recipe:
-        for chain in list(self.walker.chains(tensor, axis))[::-1]:
+        for chain in _candidates(list(self.walker.chains(tensor, axis))):
             item = self.integer_layer(chain.source)
             if item is not None and self.channel_axis(chain.source) == axis:
                 recipe = self._from_sums(chain, item, code)
@@ -259,6 +266,15 @@ class Cook:
                 geometry=pool_geometry(node, self.shapes),
                 smallest=np.broadcast_to(smallest[index], channels).copy(),
             )
+
+
+def _candidates(chains: list[Chain]) -> list[Chain]:
+    """Chains worth evaluating, longest first: where all fail, trying each would take long."""
+    before_moves = [
+        chain for chain, longer in pairwise(chains) if len(longer.moves) > len(chain.moves)
+    ]
+    chosen = [*chains[:NEAREST], *before_moves[-NEAREST:], chains[-1]]
+    return sorted({id(c): c for c in chosen}.values(), key=lambda c: len(c.nodes), reverse=True)
 
 
 def _axis_of(node: Node, shapes: Shapes, tensor: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import numpy as np
@@ -289,3 +290,17 @@ def test_local_functions_and_constant_nodes() -> None:
     assert found.kinds == ("Encode", "Crossbar", "LookupReal")
     assert found.output_error == 0
     assert [port.name for port in found.network.inputs] == ["x"]
+
+
+@pytest.mark.parametrize("op", ["Relu", "Sin"])
+def test_long_chains_do_not_take_long(op: str) -> None:
+    b = Builder(0)
+    x = "x"
+    for _ in range(600):
+        x = b.node(op, x)
+    b.node("Gemm", b.node("Sign", x), b.weights((5, 20), "ternary", "w"), transB=1, output="y")
+    model = b.model({"x": (1, ["N", 20])}, {"y": (1, ["N", 5])})
+    start = time.perf_counter()
+    found = compare(model, {"x": normal(3, 20)})
+    assert time.perf_counter() - start < 10  # took 28 s when every piece of the chain was tried
+    assert found.different == 0
