@@ -64,3 +64,18 @@ def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
 def inline(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile a building block of kernels; LLVM always inlines it into its callers."""
     return nb.njit(nogil=True, boundscheck=False, forceinline=True)(function)
+
+
+def entry_point(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Callable[..., Any]:
+    """What a kernel calls for arguments of these types, once it has been compiled for them.
+
+    Numba looks at the type of every argument on every call; a caller that repeats the same
+    arguments can go without. Other functions, and kernels with the JIT off, are given back.
+    """
+    overloads = getattr(function, "overloads", None)
+    if overloads is None:
+        return function
+    kernel: Any = function
+    types = tuple(kernel.typeof_pyval(argument) for argument in arguments)
+    compiled = overloads.get(types)
+    return function if compiled is None else compiled.entry_point  # type: ignore[no-any-return]

@@ -122,7 +122,8 @@ class Network:
         workers = check_count("threads", threads) or available_threads()
         samples = len(next(iter(inputs.values())))
         batch = check_count("batch_size", batch_size) or max(samples, 1)
-        checked_seed = check_seed(seed)
+        if seed is not None:
+            seed = check_seed(seed)
         noise = None
         if replay is not None:
             if errors is not None or record:
@@ -132,7 +133,7 @@ class Network:
             noise = replayed(replay, self.layers)
         elif errors is not None or record:
             resolved = resolve_errors(errors or {}, self.layers)
-            noise = Noise(resolved, checked_seed, batch, Recorder() if record else None)
+            noise = Noise(resolved, check_seed(seed), batch, Recorder() if record else None)
         outputs = self._plan.run(inputs, workers, noise)
         single = len(self.inputs) == 1 and len(self.outputs) == 1 and not isinstance(x, Mapping)
         result = outputs[self.outputs[0].name] if single else outputs

@@ -119,7 +119,7 @@ class Plan:
         if chunk.tape is not None:
             if len(chunk.tapes) >= _MAX_TAPES:
                 chunk.tapes.clear()
-            chunk.tapes[key] = Tape(held, chunk.tape, outputs)
+            chunk.tapes[key] = Tape.of(held, chunk.tape, outputs)
         chunk.real, chunk.tape = {}, None
         return outputs
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ternary_engine.kernels.compile import entry_point
 from ternary_engine.runtime.layout import ImageLayout
 from ternary_engine.runtime.noise import Noise
 
@@ -56,6 +57,13 @@ class Tape:
     inputs: Mapping[str, Array]
     calls: Sequence[Call]
     outputs: Mapping[str, Array]
+
+    @staticmethod
+    def of(
+        inputs: Mapping[str, Array], calls: Sequence[Call], outputs: Mapping[str, Array]
+    ) -> Tape:
+        """Make a tape that calls compiled kernels without looking up their types again."""
+        return Tape(inputs, [(entry_point(f, a), a) for f, a in calls], outputs)
 
     def play(self, inputs: Mapping[str, Array]) -> Mapping[str, Array]:
         """Run on new inputs; the outputs hold until the next run."""
