@@ -16,7 +16,7 @@ from ternary_engine.steps import Step
 if TYPE_CHECKING:
     from ternary_engine.errors import Errors
     from ternary_engine.record import ErrorRecord
-    from ternary_engine.runtime import Plan
+    from ternary_engine.runtime import Runner
 
 Array = npt.NDArray[Any]
 
@@ -62,14 +62,14 @@ class Network:
     notes: tuple[str, ...] = ()
 
     @functools.cached_property
-    def _plan(self) -> Plan:
-        from ternary_engine.runtime import Plan
+    def _runner(self) -> Runner:
+        from ternary_engine.runtime import Runner
 
-        return Plan(self)
+        return Runner(self)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave the plan behind: it is rebuilt where the network is unpickled."""
-        return {name: value for name, value in self.__dict__.items() if name != "_plan"}
+        """Leave the runner behind: it is rebuilt where the network is unpickled."""
+        return {name: value for name, value in self.__dict__.items() if name != "_runner"}
 
     def run(
         self,
@@ -108,38 +108,7 @@ class Network:
             TypeError, ValueError: an input of the wrong dtype, shape or name; errors that a layer
                 cannot have; a negative seed.
         """
-        from ternary_engine.errors import check_seed, resolve_errors
-        from ternary_engine.runtime import (
-            Noise,
-            Recorder,
-            available_threads,
-            check_count,
-            check_inputs,
-            replayed,
-        )
-
-        inputs = check_inputs(self, x)
-        workers = check_count("threads", threads) or available_threads()
-        samples = len(next(iter(inputs.values())))
-        batch = check_count("batch_size", batch_size) or max(samples, 1)
-        if seed is not None:
-            seed = check_seed(seed)
-        noise = None
-        if replay is not None:
-            if errors is not None or record:
-                raise ValueError(
-                    "replay: repeats recorded errors; errors and record do not go with it"
-                )
-            noise = replayed(replay, self.layers)
-        elif errors is not None or record:
-            resolved = resolve_errors(errors or {}, self.layers)
-            noise = Noise(resolved, check_seed(seed), batch, Recorder() if record else None)
-        outputs = self._plan.run(inputs, workers, noise)
-        single = len(self.inputs) == 1 and len(self.outputs) == 1 and not isinstance(x, Mapping)
-        result = outputs[self.outputs[0].name] if single else outputs
-        if noise is not None and noise.recorder is not None:
-            return result, noise.recorder.record(noise.layers, batch)
-        return result
+        return self._runner.run(x, errors, seed, threads, batch_size, record, replay)
 
     def program(self, *, errors: Errors, seed: int | None = None) -> Network:
         """Program the network once: a copy whose stored weights carry one draw of errors.

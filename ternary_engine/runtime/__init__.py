@@ -2,18 +2,7 @@
 
 from __future__ import annotations
 
-from ternary_engine.runtime.execute import Plan, available_threads
-from ternary_engine.runtime.inputs import check_count, check_inputs
-from ternary_engine.runtime.noise import Noise, programmed, replayed
-from ternary_engine.runtime.recording import Recorder
+from ternary_engine.runtime.noise import programmed
+from ternary_engine.runtime.run import Runner
 
-__all__ = [
-    "Noise",
-    "Plan",
-    "Recorder",
-    "available_threads",
-    "check_count",
-    "check_inputs",
-    "programmed",
-    "replayed",
-]
+__all__ = ["Runner", "programmed"]

@@ -16,6 +16,7 @@ from ternary_engine.runtime.noise import Noise
 from ternary_engine.runtime.operations import Operation
 from ternary_engine.runtime.plan import build_operations
 from ternary_engine.runtime.values import Chunk, Tape
+from ternary_engine.steps import Digital, RealCrossbar
 
 Array = npt.NDArray[Any]
 
@@ -41,6 +42,7 @@ class Plan:
     def __init__(self, network: Network) -> None:
         self.network = network
         self.operations: Sequence[Operation] = build_operations(network)
+        self._tied = _inputs_of_pieces(network)
         self._workers = threading.local()
         self._sample_bytes: dict[tuple[tuple[int, ...], ...], int] = {}
 
@@ -105,13 +107,14 @@ class Plan:
         self, chunk: Chunk, inputs: dict[str, Array], key: object
     ) -> Mapping[str, Array]:
         """Run every operation, and take down the calls of an error-free run."""
-        held = {
+        copied = {
             name: chunk.real_buffer(f"{name}/input", array.shape, array.dtype)
             for name, array in inputs.items()
+            if name in self._tied
         }
-        for name, array in inputs.items():
-            np.copyto(held[name], array)
-        chunk.real = dict(held)
+        for name, buffer in copied.items():
+            np.copyto(buffer, inputs[name])
+        chunk.real = {**inputs, **copied}
         chunk.tape = [] if chunk.noise is None else None
         for operation in self.operations:
             operation(chunk)
@@ -119,7 +122,7 @@ class Plan:
         if chunk.tape is not None:
             if len(chunk.tapes) >= _MAX_TAPES:
                 chunk.tapes.clear()
-            chunk.tapes[key] = Tape.of(held, chunk.tape, outputs)
+            chunk.tapes[key] = Tape.of(inputs, copied, chunk.tape, outputs)
         chunk.real, chunk.tape = {}, None
         return outputs
 
@@ -127,6 +130,17 @@ class Plan:
         """Outputs of no samples: the shapes that one sample gives."""
         one = {n: np.zeros((1, *array.shape[1:]), array.dtype) for n, array in inputs.items()}
         return {name: array[:0] for name, array in self._run_chunk(one, 0, 1).items()}
+
+
+def _inputs_of_pieces(network: Network) -> frozenset[str]:
+    """Inputs that pieces of ONNX Runtime read, and outputs: calls are tied to their buffers."""
+    read = [port.name for port in network.outputs]
+    for step in network.steps:
+        if isinstance(step, Digital):
+            read += step.sources
+        elif isinstance(step, RealCrossbar):
+            read.append(step.source)
+    return frozenset(read)
 
 
 def _ranges(samples: int, size: int, noise: Noise | None) -> list[tuple[int, int]]:

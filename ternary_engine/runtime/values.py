@@ -50,28 +50,60 @@ class Tape:
     What the operations work out between calls costs more than the kernels where samples are few.
 
     Attributes:
-        inputs, outputs: buffers by port name.
+        copied: buffers of inputs that calls are tied to (sessions of ONNX Runtime), by port name.
+        fed: for every call, which arguments are an input: place, port name and shape.
         calls: in order.
+        outputs: buffers by port name.
     """
 
-    inputs: Mapping[str, Array]
+    copied: Mapping[str, Array]
+    fed: Sequence[tuple[tuple[int, str, tuple[int, ...]], ...]]
     calls: Sequence[Call]
     outputs: Mapping[str, Array]
 
     @staticmethod
     def of(
-        inputs: Mapping[str, Array], calls: Sequence[Call], outputs: Mapping[str, Array]
+        inputs: Mapping[str, Array],
+        copied: Mapping[str, Array],
+        calls: Sequence[Call],
+        outputs: Mapping[str, Array],
     ) -> Tape:
-        """Make a tape that calls compiled kernels without looking up their types again."""
-        return Tape(inputs, [(entry_point(f, a), a) for f, a in calls], outputs)
+        """Make a tape that calls compiled kernels without looking up their types again.
+
+        Args:
+            inputs: the arrays the calls were made with, by port name.
+            copied: as above. calls, outputs: as above.
+        """
+        direct = [name for name in inputs if name not in copied]
+        fed = [
+            tuple(
+                (place, name, argument.shape)
+                for place, argument in enumerate(arguments)
+                for name in direct
+                if isinstance(argument, np.ndarray) and _is_same(argument, inputs[name])
+            )
+            for _, arguments in calls
+        ]
+        return Tape(copied, fed, [(entry_point(f, a), a) for f, a in calls], outputs)
 
     def play(self, inputs: Mapping[str, Array]) -> Mapping[str, Array]:
         """Run on new inputs; the outputs hold until the next run."""
-        for name, array in inputs.items():
-            np.copyto(self.inputs[name], array)
-        for function, arguments in self.calls:
-            function(*arguments)
+        for name, buffer in self.copied.items():
+            np.copyto(buffer, inputs[name])
+        for (function, arguments), fed in zip(self.calls, self.fed, strict=True):
+            if fed:
+                changed = list(arguments)
+                for place, name, shape in fed:
+                    changed[place] = inputs[name].reshape(shape)
+                function(*changed)
+            else:
+                function(*arguments)
         return self.outputs
+
+
+def _is_same(view: Array, array: Array) -> bool:
+    """Whether a view shows the whole of an array."""
+    return view.ctypes.data == array.ctypes.data and view.nbytes == array.nbytes > 0
 
 
 @dataclass(eq=False)
