@@ -127,11 +127,11 @@ def test_an_error_in_one_chunk_is_raised_and_forgotten() -> None:
     made, network = small()
     x = made.input(40)
     _run(network, x)
-    operations = network._plan.operations
-    network._plan.operations = [*operations, _Fails()]
+    operations = network._runner.plan.operations
+    network._runner.plan.operations = [*operations, _Fails()]
     with pytest.raises(RuntimeError, match="a chunk fails"):
         _run(network, x, threads=2)
-    network._plan.operations = operations
+    network._runner.plan.operations = operations
     check(network, x, threads=2)
 
 
