@@ -109,7 +109,8 @@ class CrossbarOperation:
         self.layer = layer
         self.code = codes
         self.finish = Finish(threshold, border)
-        plain = codes.kind == "binary" and layer.binary and step.geometry.groups == 1
+        whole = layer.planes == 1 and step.geometry.groups == 1
+        plain = codes.kind == "binary" and layer.binary and whole
         self.kernel = "gated" if codes.kind == "ternary" else "plain" if plain else "masked"
         self.coefficients = (
             np.array([-2], np.int64)
