@@ -21,6 +21,15 @@ if TYPE_CHECKING:
     from ternary_engine.layer import Layer
     from ternary_engine.network import Network
     from ternary_engine.storage import load
+    from ternary_engine.sweeps import (
+        Point,
+        Progress,
+        Results,
+        SweepWarning,
+        iter_sweep,
+        read_results,
+        sweep,
+    )
 
 __version__ = "0.1.0"
 
@@ -30,11 +39,18 @@ __all__ = [
     "FormatError",
     "Layer",
     "Network",
+    "Point",
+    "Progress",
+    "Results",
     "SenseErrors",
+    "SweepWarning",
     "TernaryEngineError",
     "__version__",
     "convert",
+    "iter_sweep",
     "load",
+    "read_results",
+    "sweep",
     "zoo",
 ]
 
@@ -46,10 +62,17 @@ _HOMES = {
     "FormatError": "ternary_engine.exceptions",
     "Layer": "ternary_engine.layer",
     "Network": "ternary_engine.network",
+    "Point": "ternary_engine.sweeps",
+    "Progress": "ternary_engine.sweeps",
+    "Results": "ternary_engine.sweeps",
     "SenseErrors": "ternary_engine.errors",
+    "SweepWarning": "ternary_engine.sweeps",
     "TernaryEngineError": "ternary_engine.exceptions",
     "convert": "ternary_engine.converters",
+    "iter_sweep": "ternary_engine.sweeps",
     "load": "ternary_engine.storage",
+    "read_results": "ternary_engine.sweeps",
+    "sweep": "ternary_engine.sweeps",
 }
 
 
