@@ -56,6 +56,14 @@ def _index(value, thresholds, first, count):
     return low
 
 
+@inline
+def _whole_index(value, first, steps):
+    """`_index` among ``steps`` thresholds that are the whole numbers from ``first`` on."""
+    if not value >= first:
+        return 0
+    return steps if value >= first + steps else int(value - first) + 1
+
+
 @kernel
 def encode_levels(
     values,
@@ -66,6 +74,7 @@ def encode_levels(
     positions,
     thresholds,
     per_channel,
+    whole,
     decreasing,
     integers,
     meaning,
@@ -81,6 +90,8 @@ def encode_levels(
         channels: channels. positions: positions of one image.
         thresholds: flat [channel or 1][levels - 1], dtype of values, ascending.
         per_channel: whether thresholds and decreasing have an entry per channel.
+        whole: the thresholds are whole numbers from 0 on, each one more than the last, the same for
+            all channels; such are those of integer inputs, and need no search.
         decreasing: bool, reverses the index.
         integers: int64 [levels], the code of each index.
         meaning, planes: how integers become planes.
@@ -95,7 +106,11 @@ def encode_levels(
             bits[:] = 0
             for c in range(first, min(first + 64, channels)):
                 row = c if per_channel else 0
-                k = _index(values[source + c * channel_pitch], thresholds, row * steps, steps)
+                value = values[source + c * channel_pitch]
+                if whole:
+                    k = _whole_index(value, thresholds[0], steps)
+                else:
+                    k = _index(value, thresholds, row * steps, steps)
                 if decreasing[row]:
                     k = steps - k
                 b = _to_bits(integers[k], meaning)

@@ -56,6 +56,16 @@ def channel_bits(flags: npt.NDArray[np.bool_], channels: int) -> npt.NDArray[np.
     return np.packbits(bits, bitorder="little").view("<u8").astype(np.uint64, copy=False)
 
 
+def are_whole(thresholds: Array) -> bool:
+    """Whether all channels share thresholds that are whole numbers from 0 on, one after another."""
+    if len(thresholds) > 1 or thresholds.shape[1] == 0:
+        return False
+    first = thresholds[0, 0]
+    if not 0 <= first < 1 << 20 or first != int(first):
+        return False
+    return bool((thresholds[0] == first + np.arange(thresholds.shape[1])).all())
+
+
 def _reads_as(form: str, channels: int, height: int, width: int) -> tuple[tuple[int, ...], Pitches]:
     """Shape of one sample of a real value in that form, and how its elements are strided."""
     positions = height * width
@@ -137,6 +147,7 @@ class EncodeOperation:
             layout.positions,
             self.step.thresholds.reshape(-1),
             len(self.step.thresholds) > 1,
+            are_whole(self.step.thresholds),
             self.step.decreasing,
             self.integers,
             plane_meaning(self.step.codes),
@@ -183,6 +194,7 @@ class SumsToCodes:
             source.positions,
             self.thresholds.reshape(-1),
             len(self.thresholds) > 1,
+            are_whole(self.thresholds),
             self.decreasing,
             self.integers,
             plane_meaning(self.step.codes),
@@ -356,6 +368,7 @@ class PoolOperation:
             channels,
             pooled.positions,
             integers[1:].astype(np.int16),
+            False,
             False,
             np.zeros(1, np.bool_),
             integers,

@@ -87,24 +87,28 @@ class RealCrossbarOperation:
     def _add_read_errors(
         self, x: Array, result: Array, first: int, noise: Noise, errors: LayerErrors
     ) -> None:
-        for plane, trits in enumerate(self._windows):
-            reads = Reads(
-                layer=self.layer,
-                plane=plane,
-                trits=trits,
-                geometry=self.step.geometry,
-                x=np.ascontiguousarray(x, np.float32).reshape(-1),
-                x_pitches=self._pitches(x),
-                size=self._size(x),
-                out_size=self._size(result),
-                first=first,
-                images=len(x),
-                presentation=0,
-                purpose=f"{self.layer.name}/read/{plane}",
-            )
-            values = self._cell_values * np.float32(3**plane)
-            wrong = reads.wrong(noise, errors)
-            reads.apply(wrong, values, result.reshape(-1), self._pitches(result))
+        x = np.ascontiguousarray(x, np.float32)
+        # One sample at a time: at high rates its events take more room than the chunk.
+        for sample in range(len(x)):
+            image, out = x[sample : sample + 1], result[sample : sample + 1]
+            for plane, trits in enumerate(self._windows):
+                reads = Reads(
+                    layer=self.layer,
+                    plane=plane,
+                    trits=trits,
+                    geometry=self.step.geometry,
+                    x=image.reshape(-1),
+                    x_pitches=self._pitches(image),
+                    size=self._size(image),
+                    out_size=self._size(out),
+                    first=first + sample,
+                    images=1,
+                    presentation=0,
+                    purpose=f"{self.layer.name}/read/{plane}",
+                )
+                values = self._cell_values * np.float32(3**plane)
+                wrong = reads.wrong(noise, errors)
+                reads.apply(wrong, values, out.reshape(-1), self._pitches(out))
 
     def _size(self, values: Array) -> tuple[int, int]:
         """Rows and columns of the image a value holds."""

@@ -98,6 +98,7 @@ def check_levels(
             positions,
             thresholds.reshape(-1),
             per_channel,
+            False,
             decreasing,
             np.array(codes.integers),
             MEANING.get(codes.kind, pack.DIGIT_PLANES),
@@ -130,11 +131,28 @@ def test_levels_of_integers() -> None:
     targets = _targets(2, 3, 3)
     room = _room(targets, 3)
     pack.encode_levels(
-        values.reshape(-1), 20, 60, 3, 1, 3, thresholds.reshape(-1), True, decreasing,
+        values.reshape(-1), 20, 60, 3, 1, 3, thresholds.reshape(-1), True, False, decreasing,
         np.array(codes.integers), pack.DIGIT_PLANES, 3, targets, room,
     )  # fmt: skip
     expected = products.encode(values, thresholds, decreasing, codes)
     _check(codes, _by_place(expected), targets, room)
+
+
+@pytest.mark.parametrize("first", [0, 1, 100])
+def test_whole_thresholds_need_no_search(first: int) -> None:
+    thresholds = np.arange(first, first + 15, dtype=np.float32)
+    around = np.concatenate([thresholds, np.nextafter(thresholds, np.float32(-np.inf))])
+    special = np.array([-np.inf, -1.0, -0.0, 1e30, np.inf, np.nan], np.float32)
+    values = np.concatenate([around, thresholds + np.float32(0.5), special])
+    targets = np.arange(values.size) * 4
+    rooms = [np.zeros(values.size * 4, np.uint64) for _ in range(2)]
+    for whole, room in zip((False, True), rooms, strict=True):
+        pack.encode_levels(
+            values, 1, 1, 1, 1, 1, thresholds, False, whole, np.zeros(1, np.bool_),
+            np.arange(16), pack.DIGIT_PLANES, 4, targets, room,
+        )  # fmt: skip
+    np.testing.assert_array_equal(rooms[0], rooms[1])
+    assert rooms[0].any()
 
 
 def check_simple(kind: str, images: int, channels: int, positions: int, seed: int = 0) -> None:
