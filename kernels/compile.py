@@ -78,4 +78,4 @@ def entry_point(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Cal
     kernel: Any = function
     types = tuple(kernel.typeof_pyval(argument) for argument in arguments)
     compiled = overloads.get(types)
-    return function if compiled is None else compiled.entry_point  # type: ignore[no-any-return]
+    return function if compiled is None else compiled.entry_point
