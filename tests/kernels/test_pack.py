@@ -182,8 +182,9 @@ def check_simple(kind: str, images: int, channels: int, positions: int, seed: in
 
 @pytest.mark.parametrize("kind", ["binary", "ternary"])
 @pytest.mark.parametrize("channels", CHANNELS)
-def test_binary_and_ternary(kind: str, channels: int) -> None:
-    check_simple(kind, 2, channels, 3)
+@pytest.mark.parametrize("positions", [1, 7, 8, 9, 17])
+def test_binary_and_ternary(kind: str, channels: int, positions: int) -> None:
+    check_simple(kind, 2, channels, positions)
 
 
 @settings(max_examples=60 if JIT else 8, deadline=None)
@@ -191,7 +192,7 @@ def test_binary_and_ternary(kind: str, channels: int) -> None:
     st.sampled_from(KINDS),
     st.integers(0, 3),
     st.integers(0, 150),
-    st.integers(1, 5),
+    st.integers(1, 20),
     st.integers(0, 99),
 )
 def test_any_size(kind: str, images: int, channels: int, positions: int, seed: int) -> None:
