@@ -16,10 +16,13 @@ if TYPE_CHECKING:
     from ternary_engine import zoo
     from ternary_engine.codes import Codes
     from ternary_engine.converters import convert
+    from ternary_engine.device import Device
     from ternary_engine.errors import SenseErrors
     from ternary_engine.exceptions import ConversionError, FormatError, TernaryEngineError
     from ternary_engine.layer import Layer
     from ternary_engine.network import Network
+    from ternary_engine.physics.checks import PhysicsWarning
+    from ternary_engine.sense import SenseAmp
     from ternary_engine.storage import load
     from ternary_engine.sweeps import (
         Point,
@@ -36,12 +39,15 @@ __version__ = "0.1.0"
 __all__ = [
     "Codes",
     "ConversionError",
+    "Device",
     "FormatError",
     "Layer",
     "Network",
+    "PhysicsWarning",
     "Point",
     "Progress",
     "Results",
+    "SenseAmp",
     "SenseErrors",
     "SweepWarning",
     "TernaryEngineError",
@@ -59,12 +65,15 @@ __all__ = [
 _HOMES = {
     "Codes": "ternary_engine.codes",
     "ConversionError": "ternary_engine.exceptions",
+    "Device": "ternary_engine.device",
     "FormatError": "ternary_engine.exceptions",
     "Layer": "ternary_engine.layer",
     "Network": "ternary_engine.network",
     "Point": "ternary_engine.sweeps",
     "Progress": "ternary_engine.sweeps",
     "Results": "ternary_engine.sweeps",
+    "PhysicsWarning": "ternary_engine.physics.checks",
+    "SenseAmp": "ternary_engine.sense",
     "SenseErrors": "ternary_engine.errors",
     "SweepWarning": "ternary_engine.sweeps",
     "TernaryEngineError": "ternary_engine.exceptions",

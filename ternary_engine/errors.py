@@ -6,12 +6,16 @@ import difflib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from ternary_engine.layer import Layer
+
+if TYPE_CHECKING:
+    from ternary_engine.device import Device
+    from ternary_engine.sense import SenseAmp
 
 Per = Literal["program", "batch", "sample", "read"]
 Float64Array = npt.NDArray[np.float64]
@@ -119,6 +123,33 @@ class SenseErrors:
         probability 0.
         """
         return cls(table=tuple(tuple(row) for row in np.asarray(table).tolist()), per=per)
+
+    @classmethod
+    def from_device(
+        cls,
+        device: Device,
+        sense: SenseAmp,
+        per: Per = "read",
+        *,
+        method: Literal["quadrature", "monte-carlo"] = "quadrature",
+        samples: int = 1_000_000,
+        seed: int | None = None,
+    ) -> SenseErrors:
+        """Errors of a device read by a sense amplifier; `physics.rates.error_rates` says how sure.
+
+        Args:
+            device: whose resistances are read.
+            sense: that reads them.
+            per: see `SenseErrors`.
+            method: ``"quadrature"`` integrates over resistances and offset, ``"monte-carlo"``
+                counts among ``samples`` reads of each stored value.
+            samples: for Monte Carlo.
+            seed: for Monte Carlo; default, a fresh one.
+        """
+        from ternary_engine.physics.rates import error_rates
+
+        found = error_rates(device, sense, method=method, samples=samples, seed=seed)
+        return found.errors(per)
 
     def __repr__(self) -> str:
         shown = {

@@ -1,0 +1,1 @@
+"""Physics of devices and sense amplifiers: what `Device` and `SenseAmp` are made of."""
