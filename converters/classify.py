@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -11,8 +12,7 @@ from ternary_engine.converters.graph import Array
 from ternary_engine.exceptions import ConversionError
 
 TOLERANCE = 1e-4  # relative spread within one level
-LARGEST_CODE = 121  # five balanced-ternary digits
-PLANES = False  # whether weights of more than three levels go to the crossbar
+LARGEST_CODE = 255  # eight bits less a zero point; six balanced-ternary digits reach 364
 
 
 @dataclass(frozen=True)
@@ -20,14 +20,14 @@ class Weights:
     """What a weight tensor turned out to be.
 
     Attributes:
-        codes: int8 in the tensor's shape; None where the values are no few-bit code.
+        codes: int16 in the tensor's shape; None where the values are no few-bit code.
         scales: float32, as `layer.Layer.scales`.
         levels: number of distinct values.
         binary: no weight is zero.
         text: for reasons: ``ternary weights, one scale`` or why they are none.
     """
 
-    codes: npt.NDArray[np.int8] | None
+    codes: npt.NDArray[np.int16] | None
     scales: npt.NDArray[np.float32]
     levels: int
     binary: bool
@@ -35,13 +35,17 @@ class Weights:
 
     @property
     def few(self) -> bool:
-        """Whether the weights fit the crossbar as it is now."""
-        return self.codes is not None and (PLANES or not self.multi)
+        """Whether the weights fit the crossbar."""
+        return self.codes is not None
 
     @property
-    def multi(self) -> bool:
-        """More than three levels."""
-        return self.codes is not None and bool(np.abs(self.codes).max(initial=0) > 1)
+    def planes(self) -> int:
+        """Trit planes that hold the codes."""
+        largest = 0 if self.codes is None else int(np.abs(self.codes).max(initial=0))
+        planes = 1
+        while (3**planes - 1) // 2 < largest:
+            planes += 1
+        return planes
 
     @property
     def symmetric(self) -> bool:
@@ -49,13 +53,14 @@ class Weights:
         return self.scales.ndim == 1
 
 
-def classify(array: Array, output_axis: int, name: str) -> Weights:
+def classify(array: Array, output_axis: int, name: str, step: Array | None = None) -> Weights:
     """Recognise ternary, binary and other uniform few-bit weights.
 
     Args:
         array: the weights.
         output_axis: axis that counts outputs.
         name: of the tensor, for messages.
+        step: the distance between levels, where the graph tells it; it broadcasts to the weights.
 
     Raises:
         ConversionError: a weight is NaN or infinite.
@@ -68,13 +73,14 @@ def classify(array: Array, output_axis: int, name: str) -> Weights:
             "weights must be finite"
         )
     levels = len(np.unique(values))
-    rows = np.moveaxis(values, output_axis, 0).reshape(values.shape[output_axis], -1)
+    rows = _rows(values, output_axis)
     found = _trits(rows.reshape(1, -1)) or _trits(rows)
     if found is None:
-        return _uniform(values, rows, output_axis, levels)
+        steps = None if step is None else _rows(np.broadcast_to(step, values.shape), output_axis)
+        return _uniform(values, rows, output_axis, levels, steps)
     trits, scales = found
     moved = trits.reshape(np.moveaxis(values, output_axis, 0).shape)
-    codes = np.ascontiguousarray(np.moveaxis(moved, 0, output_axis), np.int8)
+    codes = np.ascontiguousarray(np.moveaxis(moved, 0, output_axis), np.int16)
     binary = values.size > 0 and bool((codes != 0).all())
     kind = "binary" if binary else "ternary"
     count = "one scale" if len(scales) == 1 else f"{len(scales)} scales"
@@ -116,25 +122,44 @@ def _level(rows: Array, members: npt.NDArray[np.bool_]) -> tuple[Array, npt.NDAr
     return np.where(present, level, 0.0), ~present | (high - low <= TOLERANCE * high)
 
 
-def _uniform(values: Array, rows: Array, output_axis: int, levels: int) -> Weights:
+def _rows(values: Array, output_axis: int) -> Array:
+    """Weights of one output in a row."""
+    moved = np.moveaxis(values, output_axis, 0)
+    return moved.reshape(len(moved), -1)
+
+
+def _uniform(
+    values: Array, rows: Array, output_axis: int, levels: int, told: Array | None
+) -> Weights:
     """More than three levels on one grid per tensor or per output, or no code at all."""
-    for group in (rows.reshape(1, -1), rows):
-        steps = np.array([_step(row) for row in group])
+    for group, steps, sure in _grids(rows, told):
         if not steps.all():
             continue
         codes = np.rint(group / steps[:, None])
         fits = np.abs(group - codes * steps[:, None]) <= TOLERANCE * steps[:, None]
-        if not fits.all() or np.abs(codes).max() > LARGEST_CODE:
+        if not fits.all() or np.abs(codes).max(initial=0) > LARGEST_CODE:
             continue
-        if len(np.unique(codes)) + len(steps) > max(rows.size / 2, 4):
+        if not sure and len(np.unique(codes)) + len(steps) > max(rows.size / 2, 4):
             continue
         moved = codes.reshape(np.moveaxis(values, output_axis, 0).shape)
-        low, high = int(codes.min()), int(codes.max())
-        text = f"{len(np.unique(codes))} levels on a uniform grid ({low} .. {high})"
-        shaped = np.ascontiguousarray(np.moveaxis(moved, 0, output_axis), np.int8)
-        return Weights(shaped, steps.astype(np.float32), levels, False, text)
+        shaped = np.ascontiguousarray(np.moveaxis(moved, 0, output_axis), np.int16)
+        text = f"{len(np.unique(codes))} levels on a uniform grid ({codes.min():.0f} .. "
+        found = Weights(shaped, steps.astype(np.float32), levels, False, text)
+        count = "one scale" if len(steps) == 1 else f"{len(steps)} scales"
+        return replace(found, text=f"{text}{codes.max():.0f}), {found.planes} trit planes, {count}")
     text = f"{levels:,} distinct values; looks like latent weights"
     return Weights(None, np.empty(0, np.float32), levels, False, text)
+
+
+def _grids(rows: Array, told: Array | None) -> Iterator[tuple[Array, Array, bool]]:
+    """Weights in groups, the step of each group, and whether the graph says so itself."""
+    if told is not None and (told.min(axis=1) == told.max(axis=1)).all():
+        steps = told[:, 0].astype(np.float64)
+        if (steps == steps[0]).all():
+            yield rows.reshape(1, -1), steps[:1], True
+        yield rows, steps, True
+    for group in (rows.reshape(1, -1), rows):
+        yield group, np.array([_step(row) for row in group]), False
 
 
 def _step(row: Array) -> float:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import heapq
+from collections.abc import Mapping
 
 import numpy as np
 import onnx
 from onnx import numpy_helper
 
 from ternary_engine.converters.graph import Array, Graph, Node
+from ternary_engine.converters.grids import Tracer
 from ternary_engine.exceptions import ConversionError
 
 RANDOM = frozenset(
@@ -129,15 +131,33 @@ def fold(graph: Graph) -> None:
     graph.trace_origins(folded)
     used = {n for node in rest for n in (*node.inputs, *node.captured)} | set(graph.output_names)
     wanted = [o for node in folded for o in node.outputs if o in used]
+    tracer = Tracer(graph, folded)
+    names = list(dict.fromkeys([*wanted, *tracer.needed(wanted)]))
     try:
-        values = graph.evaluate(folded, {}, wanted)
+        values = dict(zip(names, graph.evaluate(folded, {}, names), strict=True))
     except ConversionError:
         _fold_singly(graph)
         return
-    if all(_keep(value) for value in values):
-        _store(graph, dict(zip(wanted, values, strict=True)))
+    if all(_keep(values[name]) for name in wanted):
+        _find_steps(graph, tracer, wanted, values)
+        _store(graph, {name: values[name] for name in wanted})
         graph.nodes = rest
         graph.prune()
+
+
+def _find_steps(
+    graph: Graph, tracer: Tracer, names: list[str], values: Mapping[str, Array]
+) -> None:
+    """Note the grids of weights."""
+
+    def value(name: str) -> Array:
+        return values[name] if name in values else graph.array(name)
+
+    for name in names:
+        if values[name].ndim > 1 and values[name].dtype.kind == "f":
+            step = tracer.step(name, value)
+            if step is not None:
+                graph.steps[name] = step
 
 
 def _foldable(node: Node, constant: set[str]) -> bool:

@@ -89,6 +89,8 @@ class Graph:
         arrays: constants already unpacked.
         origins: for folded constants, the initialiser that they were made of.
         fresh: counts new names.
+        steps: for constants on a grid that the source graph tells, the distance between levels;
+            it broadcasts to the constant.
     """
 
     nodes: list[Node]
@@ -100,6 +102,7 @@ class Graph:
     arrays: dict[str, Array] = field(default_factory=dict)
     origins: dict[str, str] = field(default_factory=dict)
     fresh: int = 0
+    steps: dict[str, Array] = field(default_factory=dict)
 
     def array(self, name: str) -> Array:
         """The value of a constant."""

@@ -23,7 +23,7 @@ CONVOLUTIONS = ("Conv", "ConvTranspose", "ConvInteger", "QLinearConv", "DeformCo
 LINEAR = ("Gemm", "MatMul", "MatMulInteger", "QLinearMatMul", "QGemm", "MatMulNBits")
 WEIGHT_INPUT = {"QLinearConv": 3, "QLinearMatMul": 3, "QGemm": 3}
 PLAIN = ("Conv", "Gemm", "MatMul")
-EXACT = 1 << 24  # integers beyond it are not all float32
+LARGEST_SUM = (1 << 31) - 1  # sums are int32
 
 
 @dataclass(eq=False)
@@ -72,11 +72,7 @@ class Weighted:
         if self.codes is None or self.weights.codes is None:
             raise ValueError(f"layer {self.name!r} has no integer sums")
         widest = max(abs(self.codes.integers[0]), abs(self.codes.integers[-1]))
-        levels = int(np.abs(self.weights.codes).max(initial=0))
-        planes = 1
-        while (3**planes - 1) // 2 < levels:
-            planes += 1
-        return int(self.inputs_each * widest * (3**planes - 1) // 2)
+        return int(self.inputs_each * widest * (3**self.weights.planes - 1) // 2)
 
     def layer(self) -> Layer:
         """The record for the network."""
@@ -145,11 +141,9 @@ def _describe(
     )
     plain = _unsupported(graph, shapes, node, slot)
     if array.dtype.kind == "f" or not plain:
-        item.weights = classify(array, axis, weight)
+        item.weights = classify(array, axis, weight, graph.steps.get(weight))
     item.reason = plain or item.weights.text
     if plain or not item.weights.few:
-        if item.weights.codes is not None and not plain:
-            item.reason += "; weights of several bits are not on the crossbar yet"
         return item
     item.where = "real crossbar"
     codes = analysis.codes(source)
@@ -212,9 +206,9 @@ def _not_integer(graph: Graph, shapes: Shapes, item: Weighted, codes: Codes | No
     if _bias(graph, item) is None:
         return "bias that is no constant per output"
     item.codes = codes
-    too_large = item.largest_sum() >= EXACT
+    too_large = item.largest_sum() > LARGEST_SUM
     item.codes = None
-    return f"sums beyond {EXACT:,}" if too_large else ""
+    return f"sums beyond {LARGEST_SUM:,}" if too_large else ""
 
 
 def _strip_pads(

@@ -11,6 +11,8 @@ ternary form: ``w = sum(3**j * trit[j])``.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -71,11 +73,11 @@ def unpack_trits(packed: BytesArray, shape: tuple[int, ...]) -> Int8Array:
     return trits
 
 
-def to_trit_planes(codes: Int8Array) -> Int8Array:
+def to_trit_planes(codes: npt.NDArray[np.signedinteger[Any]]) -> Int8Array:
     """Split integer weights into balanced-ternary digits.
 
     Args:
-        codes: integers -121 .. 121 (five digits at most) of any shape; int8 range is taken.
+        codes: integers of any shape: five digits reach -121 .. 121, six -364 .. 364.
 
     Returns:
         int8 [planes, *shape], least significant digit first; one plane for plain trits.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,8 @@ from ternary_engine.encoding import from_trit_planes, pack_trits, to_trit_planes
 
 Kind = Literal["conv", "linear"]
 Placement = Literal["crossbar", "digital"]
+
+INT8_PLANES = 5  # five balanced-ternary digits reach 121, six 364
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -51,7 +53,7 @@ class Layer:
     binary: bool = False
 
     @staticmethod
-    def pack(codes: npt.NDArray[np.int8]) -> npt.NDArray[np.uint8]:
+    def pack(codes: npt.NDArray[np.signedinteger[Any]]) -> npt.NDArray[np.uint8]:
         """Device-pair states for the ``pairs`` field, from integer weights in ONNX shape."""
         return np.stack([pack_trits(plane) for plane in to_trit_planes(codes)])
 
@@ -63,11 +65,15 @@ class Layer:
         return np.stack([unpack_trits(plane, self.shape) for plane in self.pairs])
 
     @property
-    def weights(self) -> npt.NDArray[np.int8] | None:
-        """int8 weight codes in ONNX shape (trits where the layer is ternary); None if digital."""
+    def weights(self) -> npt.NDArray[np.signedinteger[Any]] | None:
+        """Weight codes in ONNX shape (trits where the layer is ternary); None if digital.
+
+        int8; int16 where six trit planes reach beyond it.
+        """
         if self.pairs is None:
             return None
-        return from_trit_planes(self.trits).astype(np.int8)
+        codes = from_trit_planes(self.trits)
+        return codes if self.planes > INT8_PLANES else codes.astype(np.int8)
 
     @property
     def planes(self) -> int:

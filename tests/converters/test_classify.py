@@ -78,16 +78,31 @@ def test_a_dead_output_among_scaled_ones() -> None:
     assert (found.codes == np.sign(array)).all()
 
 
-@pytest.mark.parametrize("bits", [2, 3, 4, 6])
-def test_uniform_grid_stays_digital(bits: int) -> None:
-    codes = RANDOM.integers(-(2 ** (bits - 1)), 2 ** (bits - 1), (16, 200))
+@pytest.mark.parametrize("bits", [2, 3, 4, 6, 8])
+@pytest.mark.parametrize("zero_point", [0, 3])
+def test_uniform_grid(bits: int, zero_point: int) -> None:
+    low, high = -(2 ** (bits - 1)), 2 ** (bits - 1)
+    codes = RANDOM.integers(low, high, (16, 400)) - zero_point
+    codes[:, :3] = [low - zero_point, high - 1 - zero_point, 1 - zero_point]
     for scales in (np.array(0.03), RANDOM.uniform(0.01, 0.1, (16, 1))):
         found = classify((codes * scales).astype(np.float32), 0, "w")
-        assert found.multi
-        assert not found.few
+        assert found.few
         assert found.codes is not None
         assert (found.codes == codes).all()
-        assert f"{2**bits} levels on a uniform grid" in found.text
+        assert found.scales == pytest.approx(scales.reshape(-1), rel=1e-5)
+        largest = np.abs(codes).max()
+        assert (3 ** (found.planes - 1) - 1) // 2 < largest <= (3**found.planes - 1) // 2
+        assert f"{2**bits} levels on a uniform grid ({codes.min()} .. {codes.max()})" in found.text
+
+
+def test_sparse_rows_need_the_grid_told() -> None:
+    codes = np.array([[12.0, 50.0, -127.0], [3.0, 64.0, 100.0]])
+    scales = np.array([[0.1], [0.7]])
+    assert not classify(codes * scales, 0, "w").few
+    found = classify((codes * scales).astype(np.float32), 0, "w", scales)
+    assert found.codes is not None
+    assert (found.codes == codes).all()
+    assert not classify(codes * scales, 0, "w", np.array([[0.1, 0.1, 0.3], [1, 1, 1]])).few
 
 
 @pytest.mark.parametrize("shape", [(16, 27), (64, 9), (10, 3), (10, 2), (64, 1, 3, 3), (5, 1)])
@@ -99,7 +114,7 @@ def test_latent_weights(shape: tuple[int, ...]) -> None:
 
 def test_three_levels_and_a_little_more() -> None:
     array = TRITS.copy()
-    array[0, 0] = 0.9
+    array[0, 0] = 0.9137
     assert not classify(array, 0, "w").few
 
 
