@@ -87,7 +87,7 @@ def draw_faults(pairs, cells, log_keep, levels, keys, where, read):
 
 @kernel
 def write_trits(
-    where, values, outputs, by_output, taps, per_group, shifts, span, words, planes, panels,
+    where, values, outputs, by_output, taps, per_group, shifts, span, tap_bits, planes, panels,
     nonzero, negative,
 ):  # fmt: skip
     """Write trits into packed weights, and keep their counts right.
@@ -99,7 +99,8 @@ def write_trits(
             the last does.
         taps: taps of the window. per_group: channels of a group.
         shifts: int64 [outputs], where an output's first channel lies in its panel's words.
-        span: uint64 of a panel. words: words of a tap. planes: 2, or 1 for the negative alone.
+        span: uint64 of a panel. tap_bits: bits from one tap to the next.
+        planes: 2, or 1 for the negative alone.
         panels: uint64, packed weights. nonzero, negative: int64 [outputs, taps], counts.
     """
     inputs = taps * per_group
@@ -109,9 +110,9 @@ def write_trits(
         else:
             output, rest = where[i] % outputs, where[i] // outputs
         tap = rest % taps
-        channel = rest // taps + shifts[output]
-        at = (output >> 4) * span + (tap * words + (channel >> 6)) * planes * 16 + (output & 15)
-        bit = np.uint64(1) << np.uint64(channel & 63)
+        place = tap * tap_bits + rest // taps + shifts[output]
+        at = (output >> 4) * span + (place >> 6) * planes * 16 + (output & 15)
+        bit = np.uint64(1) << np.uint64(place & 63)
         if planes == 2:
             nonzero[output, tap] += (values[i] != 0) - int((panels[at] & bit) != 0)
             panels[at] = (panels[at] | bit) if values[i] != 0 else (panels[at] & ~bit)

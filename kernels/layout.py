@@ -57,7 +57,16 @@ def pack_weights(trits: npt.NDArray[np.int8], *, negative_only: bool = False) ->
     padded = np.zeros((len(masks), panels_for(outputs) * PANEL, *planes.shape[2:]), np.uint64)
     padded[:, :outputs] = planes
     split = padded.reshape(len(masks), panels_for(outputs), PANEL, taps, words_for(channels))
-    return np.ascontiguousarray(split.transpose(1, 3, 4, 0, 2)).reshape(-1)
+    return aligned(split.transpose(1, 3, 4, 0, 2)).reshape(-1)
+
+
+def aligned(words: UInt64Array) -> UInt64Array:
+    """A contiguous copy that starts on a cache line: a SIMD word read from it never spans two."""
+    room = np.empty(words.size + 7, np.uint64)
+    first = -room.ctypes.data % 64 // 8
+    copy = room[first : first + words.size].reshape(words.shape)
+    copy[...] = words
+    return copy
 
 
 def per_output(values: npt.NDArray[np.int64], fill: int) -> npt.NDArray[np.int64]:

@@ -1,8 +1,9 @@
 """Packed files: a network as one safetensors file, two bits a weight, checked on loading.
 
-Tensors hold the numbers, the header's metadata the rest: ``format`` and ``version``, the network as
-JSON (arrays and bytes replaced by references to tensors), and ``sha256`` over all of it, so that a
-damaged file is refused and never gives a wrong answer. Nothing in a file is executed on loading.
+Tensors hold the numbers, one entry of the header's metadata the rest, as JSON: ``format`` and
+``version``, the network (arrays and bytes replaced by references to tensors), and ``sha256`` over
+all of it, so that a damaged file is refused and never gives a wrong answer. Nothing in a file is
+executed on loading. The same network gives the same bytes.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from ternary_engine.network import Network, Port
 
 FORMAT = "ternary-engine network"
 VERSION = 1
+ENTRY = "ternary-engine"  # of the header's metadata
 
 Array = npt.NDArray[Any]
 
@@ -115,7 +117,8 @@ def save(network: Network, path: str | os.PathLike[str]) -> None:
         "network": text,
         "sha256": _digest(writer.tensors, text),
     }
-    content = to_safetensors(writer.tensors, metadata)
+    # One entry, since the library writes several in any order.
+    content = to_safetensors(writer.tensors, {ENTRY: json.dumps(metadata, separators=(",", ":"))})
     with atomic_write(path) as temporary:
         temporary.write_bytes(content)
 
@@ -141,6 +144,7 @@ def load(path: str | os.PathLike[str]) -> Network:
         ConversionError: an ONNX model that cannot be imported.
     """
     path = pathlib.Path(path)
+    path.stat()  # an error of its own where there is no file
     if path.suffix == ".onnx" or not is_packed(path):
         if path.suffix != ".onnx":
             raise FormatError(
@@ -194,7 +198,7 @@ def _read(path: pathlib.Path) -> tuple[dict[str, str], dict[str, Array]]:
         raise FormatError(f"truncated: a header of {length} bytes in a file of {len(view)}")
     try:
         header = json.loads(bytes(view[8 : 8 + length]))
-        metadata = header.pop("__metadata__", {})
+        metadata = json.loads(header.pop("__metadata__", {}).get(ENTRY, "{}"))
         data = view[8 + length :]
         tensors = {name: _tensor(entry, data) for name, entry in header.items()}
         used = max((entry["data_offsets"][1] for entry in header.values()), default=0)

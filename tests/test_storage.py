@@ -153,6 +153,18 @@ def test_any_flipped_bit_is_refused(packed: Path, tmp_path: Path, seed: int) -> 
     assert harmless <= 16
 
 
+def test_the_same_network_gives_the_same_bytes(packed: Path, tmp_path: Path) -> None:
+    for number in range(3):
+        storage.load(packed).save(tmp_path / f"again {number}")
+        assert (tmp_path / f"again {number}").read_bytes() == packed.read_bytes()
+
+
+def test_a_missing_file_is_told_apart(tmp_path: Path) -> None:
+    for name in ("net.tern", "model.onnx"):
+        with pytest.raises(FileNotFoundError, match=name):
+            storage.load(tmp_path / name)
+
+
 def test_truncations(packed: Path, tmp_path: Path) -> None:
     content = packed.read_bytes()
     header, size = _header(content), len(content)
@@ -172,8 +184,12 @@ def _changed(packed: Path, change: Callable[[dict[str, Any]], None]) -> bytes:
     content = packed.read_bytes()
     header = json.loads(content[8 : _header(content)])
     header["t"] = min(name for name, entry in header.items() if entry.get("dtype") == "U8")
+    header["m"] = json.loads(header["__metadata__"][storage.ENTRY])
     change(header)
     del header["t"]
+    text = json.dumps(header.pop("m"))
+    if isinstance(header.get("__metadata__"), dict):
+        header["__metadata__"][storage.ENTRY] = text
     text = json.dumps(header).encode()
     return len(text).to_bytes(8, "little") + text + content[_header(content) :]
 
@@ -181,15 +197,15 @@ def _changed(packed: Path, change: Callable[[dict[str, Any]], None]) -> bytes:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda h: h["__metadata__"].update(format="other"), "no ternary-engine network"),
-        (lambda h: h["__metadata__"].pop("format"), "no ternary-engine network"),
+        (lambda h: h["m"].update(format="other"), "no ternary-engine network"),
+        (lambda h: h["m"].pop("format"), "no ternary-engine network"),
         (lambda h: h.pop("__metadata__"), "no ternary-engine network"),
-        (lambda h: h["__metadata__"].update(version="2"), "version '2'.*newer"),
-        (lambda h: h["__metadata__"].update(version="99"), "version '99'.*newer"),
-        (lambda h: h["__metadata__"].pop("version"), "version"),
-        (lambda h: h["__metadata__"].pop("sha256"), "damaged"),
-        (lambda h: h["__metadata__"].update(network="{}"), "damaged"),
-        (lambda h: h["__metadata__"].pop("network"), "damaged"),
+        (lambda h: h["m"].update(version="2"), "version '2'.*newer"),
+        (lambda h: h["m"].update(version="99"), "version '99'.*newer"),
+        (lambda h: h["m"].pop("version"), "version"),
+        (lambda h: h["m"].pop("sha256"), "damaged"),
+        (lambda h: h["m"].update(network="{}"), "damaged"),
+        (lambda h: h["m"].pop("network"), "damaged"),
         (lambda h: h.update(__metadata__=3), "header"),
         (lambda h: h[h["t"]].update(dtype="F32"), "damaged|header"),
         (lambda h: h[h["t"]].update(dtype="F99"), "header"),

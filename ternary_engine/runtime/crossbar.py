@@ -15,13 +15,9 @@ from ternary_engine.layer import Layer
 from ternary_engine.runtime.layout import (
     Border,
     ImageLayout,
-    group_window,
-    merge_runs,
     position_starts,
-    tap_offsets,
     valid_taps,
     window_counts,
-    window_starts,
 )
 from ternary_engine.runtime.values import Chunk, CodeImages, SumImages
 from ternary_engine.runtime.weights import (
@@ -31,10 +27,10 @@ from ternary_engine.runtime.weights import (
     pack_plane,
     plane_coefficients,
 )
+from ternary_engine.runtime.windows import Windows, find_windows
 from ternary_engine.steps import Crossbar, Threshold
 
 Array = npt.NDArray[Any]
-WindowTable = tuple[Array, int, Array]  # offsets of the runs, words of a run, starts of the panels
 Bases = tuple[tuple[Array, Array], ...]  # classes of positions and base, for each weight plane
 
 _NO_CODES = np.zeros(0, np.uint16)
@@ -118,7 +114,6 @@ class CrossbarOperation:
             else plane_coefficients(codes.bits, codes.kind == "signed")
         )
         self._planes: dict[tuple[int, bool], tuple[PackedPlane, ...]] = {}
-        self._windows: dict[ImageLayout, WindowTable] = {}
         self._bases: dict[ImageLayout, Bases] = {}
         self._lock = threading.Lock()
 
@@ -145,17 +140,11 @@ class CrossbarOperation:
         everywhere = np.zeros(len(rows) * len(columns), np.int32)
         return tuple((everywhere, bit_serial_base(plane, self.coefficients)) for plane in planes)
 
-    def window(self, layout: ImageLayout) -> WindowTable:
-        """The window over images of that layout, for the kernels."""
-        if layout not in self._windows:
-            geometry = self.step.geometry
-            window = group_window(layout.channels, self.layer.outputs, geometry.groups)
-            offsets, words = tap_offsets(layout, geometry), window.words
-            if words == layout.words:
-                offsets, words = merge_runs(offsets, words, layout.planes)
-            panel_starts = np.array(window.first, np.int64) * layout.planes
-            self._windows[layout] = offsets, words, panel_starts
-        return self._windows[layout]
+    def windows(self, chunk: Chunk) -> Windows:
+        """The windows of the source codes."""
+        source = chunk.codes[self.step.source]
+        outputs, name = self.layer.outputs, self.step.target
+        return find_windows(chunk, source.layout, source.codes, self.step.geometry, outputs, name)
 
     def __call__(self, chunk: Chunk) -> None:
         """Run on one chunk."""
@@ -163,11 +152,13 @@ class CrossbarOperation:
         planes = self.planes(source.layout.channels)
         if source.layout not in self._bases:
             self._bases[source.layout] = self.bases(source.layout, planes)
-        self.products(chunk, planes, self._bases[source.layout], self.target(chunk))
+        bases, target = self._bases[source.layout], self.target(chunk)
+        self.products(chunk, self.windows(chunk), planes, bases, target)
 
     def products(
         self,
         chunk: Chunk,
+        windows: Windows,
         planes: tuple[PackedPlane, ...],
         bases: Bases,
         target: Target,
@@ -177,25 +168,21 @@ class CrossbarOperation:
         """Run the product kernel.
 
         Args:
-            chunk: with the source codes.
+            chunk: the chunk. windows: of its source codes.
             planes, bases: the weights as they are read.
             target: from `target`.
             image: the only image of the chunk to compute; None for all.
             stored: keep the sums, whatever step the layer takes in.
         """
-        source = chunk.codes[self.step.source]
-        starts = window_starts(source.layout, self.step.geometry, chunk.images)
-        images = chunk.images
-        places = target.places
+        images, places = chunk.images, target.places
         if image is not None:
-            per_image = starts.size // chunk.images
-            part = slice(image * per_image, (image + 1) * per_image)
-            starts, places, images = starts[part], places[part], 1
-        window = self.window(source.layout)
+            windows = windows.of_image(image, images)
+            each = windows.starts.size
+            places, images = places[image * each : (image + 1) * each], 1
         for j, plane in enumerate(planes):
             first = epilogue.STORE if stored else self.finish.mode
             mode = first if j == 0 else epilogue.ADD
-            common = (source.codes, plane.panels, starts, *window)
+            common = (windows.codes, plane.panels, *windows.arrays)
             last = (mode, 3**j, *self.finish.arrays, places, target.codes, target.sums)
             if self.kernel == "gated":
                 chunk.call(convolution.convolve_gated, *common, *last)

@@ -48,12 +48,13 @@ class HeldErrors:
         images: list[int | None] = [None]
         if errors.per == "sample":
             images = list(range(chunk.images))
+        windows = self.operation.windows(chunk)
         layout = chunk.codes[self.operation.step.source].layout
         for image in images:
             number = noise.draw_number(errors.per, chunk.first + (image or 0))
             planes = self._planes(chunk, noise, errors, number, layout.channels)
             bases = self.operation.bases(layout, planes)
-            self.operation.products(chunk, planes, bases, target, image)
+            self.operation.products(chunk, windows, planes, bases, target, image)
 
     def _planes(
         self, chunk: Chunk, noise: Noise, errors: LayerErrors, number: int, channels: int
@@ -78,7 +79,6 @@ class HeldErrors:
     def _write(self, plane: PackedPlane, drawn: Faults, channels: int) -> None:
         layer, geometry = self.operation.layer, self.operation.step.geometry
         taps = geometry.kernel[0] * geometry.kernel[1]
-        window = group_window(channels, layer.outputs, geometry.groups)
         planes = 1 if self.operation.kernel == "plain" else 2
         faults.write_trits(
             drawn.where,
@@ -88,8 +88,8 @@ class HeldErrors:
             taps,
             plane.inputs // taps,
             self._shifts(channels),
-            taps * window.words * planes * PANEL,
-            window.words,
+            plane.span,
+            plane.tap_bits,
             planes,
             plane.panels,
             plane.nonzero,
@@ -100,6 +100,8 @@ class HeldErrors:
         """Where each output's first channel lies in the words its panel reads."""
         if channels not in self.shifts:
             layer, groups = self.operation.layer, self.operation.step.geometry.groups
+            if groups == 1:
+                return np.zeros(layer.outputs, np.int64)
             window = group_window(channels, layer.outputs, groups)
             output = np.arange(layer.outputs)
             first = np.array(window.first, np.int64)[output // PANEL] * WORD_BITS

@@ -14,7 +14,7 @@ from ternary_engine.kernels import convolution, epilogue, expand, noisy, pack, r
 from ternary_engine.kernels.layout import PANEL, panels_for
 from ternary_engine.runtime.cell_reads import Reads
 from ternary_engine.runtime.crossbar import CrossbarOperation, Target
-from ternary_engine.runtime.layout import ImageLayout, position_starts, window_starts
+from ternary_engine.runtime.layout import ImageLayout, position_starts
 from ternary_engine.runtime.noise import Noise, sample_streams
 from ternary_engine.runtime.operations import SumsToCodes, channel_bits, plane_meaning
 from ternary_engine.runtime.read_tables import (
@@ -26,6 +26,7 @@ from ternary_engine.runtime.read_tables import (
 )
 from ternary_engine.runtime.values import Chunk
 from ternary_engine.runtime.weights import PackedPlane, as_windows, pack_plane
+from ternary_engine.runtime.windows import Windows, find_windows
 
 Array = npt.NDArray[Any]
 
@@ -50,6 +51,7 @@ class Inputs(NamedTuple):
 
     layout: ImageLayout
     codes: npt.NDArray[np.uint64]
+    windows: Windows
     counts: npt.NDArray[np.int32]
     counts_pitch: int
 
@@ -112,7 +114,8 @@ class ReadErrors:
         planes = operation.planes(source.layout.channels)
         target = operation.sums_target(chunk)
         bases = operation.bases(source.layout, planes)
-        operation.products(chunk, planes, bases, target, stored=True)
+        windows = operation.windows(chunk)
+        operation.products(chunk, windows, planes, bases, target, stored=True)
         sums = chunk.sums[operation.step.target]
         for number, presentation in enumerate(presentations):
             inputs = self._inputs(chunk, presentation)
@@ -196,28 +199,30 @@ class ReadErrors:
                 position_starts(layout, chunk.images),
                 codes,
             )
-        counts, pitch = self._counts(chunk, layout, codes)
-        return Inputs(layout, codes, counts, pitch)
+        name = f"{operation.step.target}/inputs"
+        geometry, outputs = operation.step.geometry, operation.layer.outputs
+        windows = find_windows(chunk, layout, codes, geometry, outputs, name)
+        counts, pitch = self._counts(chunk, layout.channels, windows)
+        return Inputs(layout, codes, windows, counts, pitch)
 
     def _counts(
-        self, chunk: Chunk, layout: ImageLayout, codes: npt.NDArray[np.uint64]
+        self, chunk: Chunk, channels: int, windows: Windows
     ) -> tuple[npt.NDArray[np.int32], int]:
         """Inputs that each output senses; one number a position where all outputs agree."""
         geometry, layer = self.operation.step.geometry, self.operation.layer
-        starts = window_starts(layout, geometry, chunk.images)
-        window = self.operation.window(layout)
+        starts = windows.starts
         name = f"{self.operation.step.target}/counts"
         if geometry.groups == 1:
             counts = chunk.sum_buffer(name, starts.size)
-            noisy.count_inputs(codes, starts, window[0], window[1], counts)
+            noisy.count_inputs(windows.codes, starts, windows.offsets, windows.words, counts)
             return counts, 1
         pitch = panels_for(layer.outputs) * PANEL
         counts = chunk.sum_buffer(name, starts.size * pitch)
-        members = self._members(layout.channels)
+        members = self._members(channels)
         places = np.arange(starts.size, dtype=np.int64) * pitch
         none = (np.zeros(0, np.uint64), np.zeros(0, np.uint16), places, np.zeros(0, np.uint16))
         convolution.convolve_gated(
-            codes, members.panels, starts, *window, epilogue.STORE, 1, *none, counts
+            windows.codes, members.panels, *windows.arrays, epilogue.STORE, 1, *none, counts
         )
         return counts, pitch
 
@@ -265,10 +270,9 @@ class ReadErrors:
         few = rare_tables(changes, plane.inputs) if rare else _NO_RARE
         many = _NO_FREQUENT if rare else frequent_tables(changes)
         noisy.convolve_noisy(
-            inputs.codes,
+            inputs.windows.codes,
             plane.panels,
-            window_starts(inputs.layout, self.operation.step.geometry, chunk.images),
-            *self.operation.window(inputs.layout),
+            *inputs.windows.arrays,
             *how,
             *self.operation.finish.arrays,
             target.places,

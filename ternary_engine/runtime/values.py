@@ -160,6 +160,13 @@ class Chunk:
             return self._keep(name, None, np.empty(size, np.int32))
         return held[1][:size]
 
+    def word_buffer(self, name: str, size: int) -> npt.NDArray[np.uint64]:
+        """Room for bare words; contents are left over."""
+        held = self._buffers.get(name)
+        if held is None or held[1].size < size:
+            return self._keep(name, None, np.empty(size, np.uint64))
+        return held[1][:size]
+
     def real_buffer(
         self, name: str, shape: tuple[int, ...], dtype: npt.DTypeLike = np.float32
     ) -> Array:

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from ternary_engine.kernels.layout import PANEL, WORD_BITS, pack_weights, per_output
+from ternary_engine.kernels.layout import (
+    PANEL,
+    WORD_BITS,
+    aligned,
+    pack_weights,
+    panels_for,
+    per_output,
+)
 from ternary_engine.layer import Layer
 from ternary_engine.runtime.layout import GroupWindow, group_window
+from ternary_engine.runtime.windows import is_gathered
 from ternary_engine.steps import Geometry
 
 Int8Array = npt.NDArray[np.int8]
@@ -51,17 +59,24 @@ class PackedPlane:
         nonzero: int64 [outputs, taps], cells that do not store 0.
         negative: int64 [outputs, taps], cells that store -1.
         inputs: cells of one output.
+        span: uint64 of a panel.
+        tap_bits: bits from one tap to the next in an output's row.
     """
 
     panels: npt.NDArray[np.uint64]
     nonzero: Int64Array
     negative: Int64Array
     inputs: int
+    span: int
+    tap_bits: int
 
     def copy(self) -> PackedPlane:
         """A copy to write errors into."""
-        return PackedPlane(
-            self.panels.copy(), self.nonzero.copy(), self.negative.copy(), self.inputs
+        return replace(
+            self,
+            panels=aligned(self.panels),
+            nonzero=self.nonzero.copy(),
+            negative=self.negative.copy(),
         )
 
 
@@ -70,14 +85,20 @@ def pack_plane(
 ) -> PackedPlane:
     """Pack one plane of trits (ONNX shape) for windows over images of ``channels`` channels."""
     windows = as_windows(trits, layer, geometry)
-    window = group_window(channels, layer.outputs, geometry.groups)
+    outputs, taps, per_group = windows.shape
+    if is_gathered(geometry, channels):
+        placed, tap_bits = windows.reshape(outputs, 1, -1), per_group
+    else:
+        window = group_window(channels, outputs, geometry.groups)
+        placed, tap_bits = _in_window(windows, window, geometry.groups), window.words * WORD_BITS
+    panels = pack_weights(placed, negative_only=negative_only)
     return PackedPlane(
-        panels=pack_weights(
-            _in_window(windows, window, geometry.groups), negative_only=negative_only
-        ),
+        panels=panels,
+        span=panels.size // panels_for(outputs) if outputs else 0,
+        tap_bits=tap_bits,
         nonzero=np.count_nonzero(windows, axis=2).astype(np.int64),
         negative=np.count_nonzero(windows < 0, axis=2).astype(np.int64),
-        inputs=windows.shape[1] * windows.shape[2],
+        inputs=taps * per_group,
     )
 
 
