@@ -32,7 +32,12 @@ def _probability(name: str, value: Any) -> float:
 
 
 def _check_table(table: Any) -> tuple[tuple[float, ...], ...]:
-    rows = np.asarray(table, np.float64)
+    try:
+        rows = np.asarray(table, np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"table: got {table!r}; it takes P[stored, read], 3 x 3 numbers, in order -1, 0, +1"
+        ) from None
     if rows.shape != (3, 3):
         raise ValueError(
             f"table: got shape {rows.shape}; it takes P[stored, read], 3 x 3, in order -1, 0, +1"
@@ -122,7 +127,7 @@ class SenseErrors:
         It may be asymmetric. A binary layer has no state 0: its rows must give reading 0 the
         probability 0.
         """
-        return cls(table=tuple(tuple(row) for row in np.asarray(table).tolist()), per=per)
+        return cls(table=_check_table(table), per=per)
 
     @classmethod
     def from_device(

@@ -60,5 +60,5 @@ class Runner:
     ) -> Noise | None:
         if errors is None and not record:
             return None
-        resolved = resolve_errors(errors or {}, self.network.layers)
+        resolved = resolve_errors({} if errors is None else errors, self.network.layers)
         return Noise(resolved, check_seed(seed), batch, Recorder() if record else None)
