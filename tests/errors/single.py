@@ -161,6 +161,8 @@ class Single:
     ) -> Int64Array:
         """Change of the sums by the engine's errors; (sample, output, row, column)."""
         clean = naive_errors.convolve(image, self.weights, self.case.geometry)
+        if samples > 100:  # learn how much memory a sample takes, or all chunks are the smallest
+            self.network.run(self.feed(image, 1))
         noisy = self.network.run(self.feed(image, samples), errors=errors, seed=seed, **how)
         return self.sums(np.asarray(noisy)) - clean
 
@@ -243,9 +245,7 @@ def build(case: Case, seed: int = 0, codes: Int64Array | None = None) -> Single:
     )
     ordered = np.moveaxis(layer.trits.astype(np.int64), axis + 1, 1)
     kernel = case.geometry.kernel
-    single = Single(case, network, ordered.reshape(case.planes, case.outputs, -1, *kernel))
-    network.run(single.feed(single.image(0), 1))  # learn how much memory a sample takes
-    return single
+    return Single(case, network, ordered.reshape(case.planes, case.outputs, -1, *kernel))
 
 
 def _code_steps(case: Case) -> tuple[Step, ...]:
