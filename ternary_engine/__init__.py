@@ -13,7 +13,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ternary_engine import zoo
+    from ternary_engine import plot, zoo
     from ternary_engine.codes import Codes
     from ternary_engine.converters import convert
     from ternary_engine.device import Device
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from ternary_engine.physics.checks import PhysicsWarning
     from ternary_engine.sense import SenseAmp
     from ternary_engine.storage import load
+    from ternary_engine.studies.population import population
+    from ternary_engine.studies.sensitivity import sensitivity
+    from ternary_engine.studies.tolerance import tolerance
     from ternary_engine.sweeps import (
         Point,
         Progress,
@@ -55,8 +58,12 @@ __all__ = [
     "convert",
     "iter_sweep",
     "load",
+    "plot",
+    "population",
     "read_results",
+    "sensitivity",
     "sweep",
+    "tolerance",
     "zoo",
 ]
 
@@ -80,14 +87,17 @@ _HOMES = {
     "convert": "ternary_engine.converters",
     "iter_sweep": "ternary_engine.sweeps",
     "load": "ternary_engine.storage",
+    "population": "ternary_engine.studies.population",
     "read_results": "ternary_engine.sweeps",
+    "sensitivity": "ternary_engine.studies.sensitivity",
     "sweep": "ternary_engine.sweeps",
+    "tolerance": "ternary_engine.studies.tolerance",
 }
 
 
 def __getattr__(name: str) -> Any:
-    if name == "zoo":
-        return importlib.import_module("ternary_engine.zoo")
+    if name in ("plot", "zoo"):
+        return importlib.import_module(f"ternary_engine.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(importlib.import_module(_HOMES[name]), name)

@@ -13,7 +13,9 @@ from ternary_engine.cli.bench import bench
 from ternary_engine.cli.convert import convert
 from ternary_engine.cli.demo import demo
 from ternary_engine.cli.inspect import inspect
+from ternary_engine.cli.plot import plot
 from ternary_engine.cli.run import run
+from ternary_engine.cli.sweep import sweep
 
 __all__ = ["app"]
 
@@ -60,5 +62,5 @@ def entry(
         raise typer.Exit(2)
 
 
-for command in (demo, convert, inspect, run, bench):
+for command in (demo, convert, inspect, run, bench, sweep, plot):
     app.command()(command)

@@ -22,6 +22,7 @@ __all__ = [
     "emit",
     "emit_json",
     "emit_pairs",
+    "error_console",
     "narrate",
     "patience",
     "table",
@@ -97,6 +98,11 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], title: str = ""
     for row in rows:
         made.add_row(*row)
     return made
+
+
+def error_console() -> Console:
+    """Make the console of stderr, for what redraws in place."""
+    return _console(stderr=True)
 
 
 def narrate(line: RenderableType) -> None:

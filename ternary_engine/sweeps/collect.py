@@ -27,12 +27,14 @@ class PointProgress:
 
     Attributes:
         point: the setting.
+        id: of its rows, see `PointSummary`.
         wanted: trials in all.
         done: trials that are there.
         accuracy: their mean; None where there is none yet.
     """
 
     point: Point
+    id: str
     wanted: int
     done: int = 0
     accuracy: float | None = None
@@ -41,7 +43,7 @@ class PointProgress:
         """The same with more trials."""
         done = self.done + len(accuracies)
         mean = ((self.accuracy or 0.0) * self.done + sum(accuracies)) / done
-        return PointProgress(self.point, self.wanted, done, mean)
+        return PointProgress(self.point, self.id, self.wanted, done, mean)
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,16 @@ class Progress:
     elapsed: float = 0.0
     backend: str = "threads"
     workers: int | None = None
+
+    def results(self, records: Sequence[Record]) -> Results:
+        """Rows of all states up to this one, by point and trial."""
+        order = {point.id: number for number, point in enumerate(self.points)}
+
+        def place(record: Record) -> tuple[int, int]:
+            name, _, trial = record[0].partition("-")
+            return order[name], int(trial)
+
+        return Results(self.columns, sorted(records, key=place))
 
     @property
     def done(self) -> int:
@@ -133,7 +145,7 @@ def iter_sweep(
 
 def _states(session: Session, points: Sequence[Point], wanted: int) -> Iterator[Progress]:
     started = time.perf_counter()
-    states = [PointProgress(point, wanted) for point in points]
+    states = [PointProgress(point, session.point_id(point), wanted) for point in points]
     found: list[Record] = []
     resumed = 0
 
@@ -227,7 +239,7 @@ def sweep(
         >>> [point.trials for point in results.summary()]
         [3, 3]
     """
-    columns: tuple[str, ...] = ()
+    state: Progress | None = None
     records: list[Record] = []
     for state in iter_sweep(
         net,
@@ -243,6 +255,6 @@ def sweep(
         batch_size=batch_size,
         common_seeds=common_seeds,
     ):
-        columns = state.columns
         records.extend(state.records)
-    return Results(columns, records)
+    assert state is not None
+    return state.results(records)

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from safetensors import safe_open
 
 import ternary_engine
 from ternary_engine.network import Network
@@ -35,9 +34,17 @@ def pack(network: Network) -> tuple[npt.NDArray[np.uint8], str]:
     with tempfile.TemporaryDirectory(prefix="ternary-engine-") as folder:
         path = Path(folder) / "network.tern"
         plain.save(path)
-        with safe_open(path, "numpy") as file:
-            content = file.metadata()["sha256"]
-        return np.fromfile(path, np.uint8), content[:_HEX]
+        packed = np.fromfile(path, np.uint8)
+    return packed, _content_hash(packed)
+
+
+def _content_hash(packed: npt.NDArray[np.uint8]) -> str:
+    """Hash a packed file, in whatever order its header (safetensors: length, JSON) was written."""
+    length = int(packed[:8].view("<u8")[0])
+    header = json.loads(packed[8 : 8 + length].tobytes())
+    digest = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
+    digest.update(packed[8 + length :].data)
+    return digest.hexdigest()[:_HEX]
 
 
 def data_hash(x: Array | Mapping[str, Array], labels: Array) -> str:

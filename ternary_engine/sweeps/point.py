@@ -35,7 +35,8 @@ class Point:
         layers: names of the crossbar layers that have them; None for all (or those that a
             mapping names).
         programmed: programming errors, drawn once for each trial (a virtual chip) before it runs;
-            several are drawn one after the other. One alone may be given without a tuple.
+            each of several strikes the cells that those before left right. One alone may be given
+            without a tuple.
         columns: columns of your own in the results, e.g. ``{"vdd_V": 0.9, "device": "A"}``:
             numbers or text; they tell points apart and change nothing else.
 

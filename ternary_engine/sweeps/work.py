@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import tempfile
 import threading
 import time
@@ -14,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ternary_engine import accuracy
+from ternary_engine.encoding import pack_trits
 from ternary_engine.network import Network
 from ternary_engine.sweeps.identity import run_seed
 from ternary_engine.sweeps.point import Point
@@ -130,11 +132,33 @@ def run_trial(
     network: Network, point: Point, x: Any, seed: int, batch_size: int | None = None
 ) -> Any:
     """Run a point once: program if it says so, then run."""
-    for number, stage in enumerate(point.programmed):
-        drawn = run_seed(seed, None, number)
-        network = network.program(errors=point.restricted(stage), seed=drawn)
+    if point.programmed:
+        network = _programmed(network, point, seed)
     errors = None if point.errors is None else point.restricted(point.errors)
     return network.run(x, errors=errors, seed=seed, threads=1, batch_size=batch_size)
+
+
+def _programmed(network: Network, point: Point, seed: int) -> Network:
+    """Program a network; every stage strikes the cells that those before left right."""
+    made = network
+    for number, stage in enumerate(point.programmed):
+        errors = point.restricted(stage)
+        struck = network.program(errors=errors, seed=run_seed(seed, None, number))
+        made = struck if number == 0 else _joined(network, made, struck)
+    return made
+
+
+def _joined(clean: Network, first: Network, second: Network) -> Network:
+    """The first of two programmed copies, with the second's errors where it has none."""
+    layers = []
+    for stored, before, after in zip(clean.layers, first.layers, second.layers, strict=True):
+        if stored.pairs is after.pairs:
+            layers.append(before)
+            continue
+        trits = np.where(before.trits != stored.trits, before.trits, after.trits)
+        pairs = np.stack([pack_trits(plane) for plane in trits])
+        layers.append(dataclasses.replace(before, pairs=pairs))
+    return dataclasses.replace(clean, layers=tuple(layers))
 
 
 def run_block(
