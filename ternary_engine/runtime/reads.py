@@ -244,11 +244,11 @@ class ReadErrors:
     ) -> npt.NDArray[np.uint64]:
         """The random stream of every position; uint64 [positions, 2]."""
         layer = self.operation.layer
-        keys = sample_streams(noise.seed, f"{layer.name}/read", chunk.first, chunk.images)
+        purpose = f"{layer.name}/read/{number}"
+        keys = sample_streams(noise.seed, purpose, chunk.first, chunk.images)
         per_image = positions // chunk.images
         outputs = panels_for(layer.outputs) * PANEL
         counters = np.arange(per_image, dtype=np.uint64) * np.uint64(outputs)
-        counters |= np.uint64(number << random.PLANE_SHIFT)
         streams = np.empty((chunk.images, per_image, 2), np.uint64)
         streams[:, :, 0] = keys[:, None, 0] + counters * random.GOLDEN
         streams[:, :, 1] = keys[:, None, 1]
