@@ -20,6 +20,15 @@ if TYPE_CHECKING:
     from ternary_engine.errors import SenseErrors
     from ternary_engine.exceptions import ConversionError, FormatError, TernaryEngineError
     from ternary_engine.layer import Layer
+    from ternary_engine.mapping import (
+        CostParameters,
+        DigitalParameters,
+        Mapping,
+        cost,
+        map,
+        read_image,
+        write_image,
+    )
     from ternary_engine.network import Network
     from ternary_engine.physics.checks import PhysicsWarning
     from ternary_engine.sense import SenseAmp
@@ -42,9 +51,12 @@ __version__ = "0.1.0"
 __all__ = [
     "Codes",
     "ConversionError",
+    "CostParameters",
     "Device",
+    "DigitalParameters",
     "FormatError",
     "Layer",
+    "Mapping",
     "Network",
     "PhysicsWarning",
     "Point",
@@ -56,14 +68,18 @@ __all__ = [
     "TernaryEngineError",
     "__version__",
     "convert",
+    "cost",
     "iter_sweep",
     "load",
+    "map",
     "plot",
     "population",
+    "read_image",
     "read_results",
     "sensitivity",
     "sweep",
     "tolerance",
+    "write_image",
     "zoo",
 ]
 
@@ -71,6 +87,13 @@ __all__ = [
 # `ternary-engine --help` and a script that only needs an exception stay quick.
 _HOMES = {
     "Codes": "ternary_engine.codes",
+    "CostParameters": "ternary_engine.mapping",
+    "DigitalParameters": "ternary_engine.mapping",
+    "Mapping": "ternary_engine.mapping",
+    "cost": "ternary_engine.mapping",
+    "map": "ternary_engine.mapping",
+    "read_image": "ternary_engine.mapping",
+    "write_image": "ternary_engine.mapping",
     "ConversionError": "ternary_engine.exceptions",
     "Device": "ternary_engine.device",
     "FormatError": "ternary_engine.exceptions",

@@ -13,6 +13,7 @@ from ternary_engine.cli.bench import bench
 from ternary_engine.cli.convert import convert
 from ternary_engine.cli.demo import demo
 from ternary_engine.cli.inspect import inspect
+from ternary_engine.cli.map import map
 from ternary_engine.cli.plot import plot
 from ternary_engine.cli.run import run
 from ternary_engine.cli.sweep import sweep
@@ -62,5 +63,5 @@ def entry(
         raise typer.Exit(2)
 
 
-for command in (demo, convert, inspect, run, bench, sweep, plot):
+for command in (demo, convert, inspect, run, bench, sweep, plot, map):
     app.command()(command)
