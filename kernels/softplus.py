@@ -17,7 +17,8 @@ from ternary_engine.kernels.floats import (
 )
 
 _LOG2E = math.log2(math.e)
-_LN2 = math.log(2.0)
+_LN2_HIGH = 0.693359375  # few bits: its products with whole numbers are exact
+_LN2_LOW = math.log(2.0) - _LN2_HIGH
 
 
 def _log1p_quotient() -> tuple[float, ...]:
@@ -35,7 +36,7 @@ def exp_negative(x):
     """exp(x) of numbers at or below 0, off by less than 1e-8 of itself; -80 is the least."""
     x = larger(x, like(x, -80.0))
     k = nearest(x * like(x, _LOG2E))
-    r = fma(k, like(x, -_LN2), x)
+    r = fma(k, like(x, -_LN2_LOW), fma(k, like(x, -_LN2_HIGH), x))
     y = fma(like(x, 1.0 / 5040.0), r, like(x, 1.0 / 720.0))
     y = fma(y, r, like(x, 1.0 / 120.0))
     y = fma(y, r, like(x, 1.0 / 24.0))

@@ -83,8 +83,8 @@ class Flavour:
 
 _THICK = Transistors()
 _THIN = Transistors(
-    threshold_n=0.35,
-    threshold_p=0.35,
+    threshold_n=0.42,
+    threshold_p=0.42,
     current_n=2.0e-6,
     current_p=0.8e-6,
     corner_threshold=0.03,
