@@ -71,15 +71,15 @@ def find_windows(
     offsets = tap_offsets(layout, geometry)
     if is_gathered(geometry, layout.channels):
         words = words_for(offsets.size * layout.channels)
-        pitch = words * layout.planes
-        gathered = chunk.word_buffer(f"{name}/gathered", starts.size * pitch)
+        size = words * starts.size * layout.planes
+        gathered = chunk.word_buffer(f"{name}/gathered", size)
         chunk.call(
             gather.gather_windows,
-            codes, layout.planes, layout.channels, starts, offsets, words, gathered,
+            codes, layout.planes, layout.channels, starts, offsets, gathered,
         )  # fmt: skip
-        nowhere = np.zeros(panels_for(outputs), np.int64)
-        rows = np.arange(starts.size, dtype=np.int64) * pitch
-        return Windows(gathered, rows, np.zeros(1, np.int64), words, nowhere)
+        rows = np.arange(starts.size, dtype=np.int64) * layout.planes
+        runs = np.arange(words, dtype=np.int64) * (starts.size * layout.planes)
+        return Windows(gathered, rows, runs, 1, np.zeros(panels_for(outputs), np.int64))
     window = group_window(layout.channels, outputs, geometry.groups)
     words = window.words
     if words == layout.words:
