@@ -196,6 +196,8 @@ class ChainFunction:
     ) -> None:  # fmt: skip
         self.channels = channels
         self.dtype = np.dtype(np.float32) if feed else shapes.dtypes[chain.source]
+        if feed is not None and _takes_integers(chain, feed):
+            self.dtype = np.dtype(np.int32)  # float32 would round sums beyond 2**24
         self._outputs = [chain.target, *(node.inputs[0] for node in chain.pools)]
         self._outputs = [o if o != chain.source else "te:start" for o in self._outputs]
         self._shape = _trial_shape(shapes.shapes[chain.source], channels, axis)
@@ -217,6 +219,13 @@ class ChainFunction:
         shaped = np.ascontiguousarray(values, self.dtype).reshape(self._shape)
         results = self._session({"te:input": shaped}, self._outputs)
         return [np.broadcast_to(r.reshape(len(values), -1), values.shape) for r in results]
+
+
+def _takes_integers(chain: Chain, feed: Feed) -> bool:
+    """Whether a chain casts plain sums before it does anything else with them."""
+    users = [node for node in chain.nodes if chain.source in node.inputs]
+    plain = feed.bias is None and bool((feed.scale == 1).all())
+    return plain and bool(users) and all(node.op == "Cast" for node in users)
 
 
 def _trial_shape(shape: tuple[int | None, ...], channels: int, axis: int) -> list[int]:

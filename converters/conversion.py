@@ -7,11 +7,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 import onnx
 
-# the dialects register themselves
-from ternary_engine.converters import batch, fold, load, lower, lower_finn, lower_qonnx  # noqa: F401
+from ternary_engine.converters import (
+    batch,
+    biases,
+    blocks,
+    fold,
+    load,
+    lower,
+    lower_finn,  # noqa: F401  (the dialects register themselves)
+    lower_integers,  # noqa: F401
+    lower_pact,  # noqa: F401
+    lower_qonnx,  # noqa: F401
+)
 from ternary_engine.converters.graph import Graph
 from ternary_engine.converters.partition import Partition
 from ternary_engine.converters.recipes import Cook
+from ternary_engine.converters.rescale import rescale
 from ternary_engine.converters.simplify import simplify
 from ternary_engine.converters.values import Analysis
 from ternary_engine.converters.weighted import Weighted, find_layers
@@ -65,7 +76,8 @@ def _prepare(source: onnx.ModelProto) -> Graph:
     fold.fold(graph)
     lower.lower(graph)
     fold.fold(graph)
-    graph.prune()
+    blocks.split(graph)
+    biases.detach(graph)
     return graph
 
 
@@ -93,6 +105,7 @@ def _network(
         return _all_digital(graph, inputs, outputs, provenance, shapes.problem)
     simplify(graph, shapes)
     analysis = Analysis(graph, shapes)
+    rescale(graph, shapes, analysis)
     layers = find_layers(graph, shapes, analysis)
     steps = Partition(Cook(graph, shapes, analysis, layers)).steps()
     records = tuple(item.layer() for item in layers.values())

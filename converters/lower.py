@@ -6,7 +6,7 @@ returns standard nodes with the same outputs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy.typing as npt
@@ -27,11 +27,36 @@ _REGISTRY: dict[tuple[str, str], Lowering] = {}
 class Context:
     """What a lowering function works with: a node, its parameters, and a place for new nodes."""
 
-    def __init__(self, graph: Graph, node: Node, rank: int | None) -> None:
+    def __init__(self, graph: Graph, node: Node, ranks: Mapping[str, int]) -> None:
         self.graph = graph
         self.node = node
-        self.rank = rank
+        self.ranks = ranks
         self.nodes: list[Node] = []
+
+    @property
+    def rank(self) -> int | None:
+        """Number of axes of the first input, where it is known."""
+        return self.ranks.get(self.node.inputs[0])
+
+    @property
+    def origin(self) -> str:
+        """The initialiser that the weights go back to."""
+        name = self.node.inputs[min(3, len(self.node.inputs) - 1) if "QL" in self.node.op else 1]
+        return self.graph.origins.get(name, name)
+
+    def has(self, index: int) -> bool:
+        """Whether an optional input is there."""
+        return index < len(self.node.inputs) and bool(self.node.inputs[index])
+
+    def constant(self, index: int) -> Array | None:
+        """A constant input; None where it is missing or computed."""
+        if not self.has(index) or self.node.inputs[index] not in self.graph.constants:
+            return None
+        return self.graph.array(self.node.inputs[index])
+
+    def decline(self) -> None:
+        """Leave the node to ONNX Runtime."""
+        self.nodes = [self.node]
 
     def parameter(self, index: int, what: str) -> Array:
         """A constant input."""
@@ -48,12 +73,14 @@ class Context:
         value = self.node.attributes.get(attribute, default)
         return value.decode() if isinstance(value, bytes) else str(value)
 
-    def emit(self, op: str, *inputs: str | npt.ArrayLike, **attributes: Any) -> str:
-        """Add a standard node; arrays among the inputs become constants."""
+    def emit(
+        self, op: str, *inputs: str | npt.ArrayLike, label: str = "", **attributes: Any
+    ) -> str:
+        """Add a standard node called ``label``; arrays among the inputs become constants."""
         base = self.node.outputs[0]
         names = [i if isinstance(i, str) else self.graph.add_constant(i, base) for i in inputs]
         output = self.graph.new_name(base)
-        proto = helper.make_node(op, names, [output], **attributes)
+        proto = helper.make_node(op, names, [output], label, **attributes)
         self.nodes.append(Node(proto))
         return output
 
@@ -88,11 +115,11 @@ def check_operators(graph: onnx.GraphProto) -> None:
     """Refuse operators that nothing here and nothing in ONNX Runtime knows, all at once."""
     unknown = [f"{Node(p).label}" for p in _all_nodes(graph) if not _is_known(p)]
     if unknown:
-        known = ", ".join(sorted({op for _, op in _REGISTRY}))
+        known = ", ".join(sorted({op for _, op in _REGISTRY if not onnx.defs.has(op)}))
         raise ConversionError(
             f"{len(unknown)} unsupported node{'s' if len(unknown) > 1 else ''}:\n  "
             + "\n  ".join(unknown)
-            + f"\nSupported: standard ONNX, com.microsoft, and {known} of QONNX and FINN"
+            + f"\nSupported: standard ONNX, com.microsoft, and {known} of QONNX, FINN and QuantLib"
         )
 
 
@@ -164,14 +191,14 @@ def lower(graph: Graph) -> None:
     custom = [node for node in graph.nodes if (node.domain, node.op) in _REGISTRY]
     if not custom:
         return
-    ranks = _ranks(graph, custom)
+    ranks = _ranks(graph)
     nodes: list[Node] = []
     for node in graph.nodes:
         function = _REGISTRY.get((node.domain, node.op))
         if function is None:
             nodes.append(node)
             continue
-        context = Context(graph, node, ranks.get(node.inputs[0]))
+        context = Context(graph, node, ranks)
         function(context)
         nodes += context.nodes
     graph.nodes = nodes
@@ -179,15 +206,9 @@ def lower(graph: Graph) -> None:
     graph.opsets = {d: v for d, v in graph.opsets.items() if not d or d in known}
 
 
-def _ranks(graph: Graph, custom: Sequence[Node]) -> dict[str, int]:
-    """Ranks of values by shape inference; every custom operator keeps its input's shape."""
-    stand_in = [
-        Node(helper.make_node("Identity", node.inputs[:1], node.outputs[:1]))
-        if node in custom
-        else node
-        for node in graph.nodes
-    ]
-    model = graph.model(stand_in, graph.inputs, graph.outputs)
+def _ranks(graph: Graph) -> dict[str, int]:
+    """Ranks of values by shape inference; most custom operators keep their input's shape."""
+    model = graph.model(map(_stand_in, graph.nodes), graph.inputs, graph.outputs)
     try:
         inferred = shape_inference.infer_shapes(model).graph
     except Exception:  # ranks stay unknown; the one lowering that needs them says so
@@ -199,3 +220,13 @@ def _ranks(graph: Graph, custom: Sequence[Node]) -> dict[str, int]:
         if i.type.tensor_type.HasField("shape")
     }
     return ranks | {name: len(tensor.dims) for name, tensor in graph.constants.items()}
+
+
+def _stand_in(node: Node) -> Node:
+    """A standard node whose output has the same rank."""
+    known = not node.domain and onnx.defs.has(node.op)
+    if known or (node.domain, node.op) not in _REGISTRY:
+        return node
+    if "MatMul" in node.op or "Gemm" in node.op:
+        return Node(helper.make_node("MatMul", node.inputs[:2], node.outputs[:1]))
+    return Node(helper.make_node("Identity", node.inputs[:1], node.outputs[:1]))

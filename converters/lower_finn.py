@@ -1,4 +1,4 @@
-"""FINN: MultiThreshold, a sum of comparisons."""
+"""FINN: MultiThreshold, a sum of comparisons, and products of bits."""
 
 from __future__ import annotations
 
@@ -41,3 +41,16 @@ def multi_threshold(context: Context) -> None:
     scale = np.float32(context.node.attributes.get("out_scale", 1.0))
     bias = np.float32(context.node.attributes.get("out_bias", 0.0))
     context.finish(context.emit("Add", context.emit("Mul", total, scale), bias))
+
+
+@lowers("XnorPopcountMatMul", DOMAINS)
+def xnor_popcount_matmul(context: Context) -> None:
+    """Matching bits of 0/1 vectors: (inputs + product of the same bits as -1/+1) / 2."""
+    bits = context.parameter(1, "second matrix").astype(np.float32)
+    if not np.isin(bits, (0, 1)).all():
+        raise ConversionError(f"node {context.node.label}: its weights must be 0 or 1")
+    x = context.emit("Mul", context.node.inputs[0], np.float32(2))
+    x = context.emit("Sub", x, np.float32(1))
+    y = context.emit("MatMul", x, bits * 2 - 1, label=context.node.proto.name)
+    y = context.emit("Add", y, np.float32(bits.shape[0]))
+    context.finish(context.emit("Mul", y, np.float32(0.5)))

@@ -160,6 +160,7 @@ def real_crossbar_model(graph: Graph, shapes: Shapes, item: Weighted) -> bytes:
     """A model of one node with the weights as its second input, called ``weights``."""
     node = Node(item.node.proto)
     node.inputs = [item.source, "weights", *item.node.inputs[2:]]
+    node.outputs = list(item.node.outputs)
     nodes = [node]
     kind = shapes.dtypes[item.source]
     if kind != np.float32:

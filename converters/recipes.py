@@ -136,7 +136,7 @@ class Cook:
         axis = self.channel_axis(chain.source)
         start = feed(self.graph, item)
         function = ChainFunction(self.graph, self.shapes, chain, channels, axis, start)
-        return Domain(-largest, largest, np.dtype(np.float32)), function
+        return Domain(-largest, largest, function.dtype, odd=item.odd), function
 
     def _find(self, tensor: str, axis: int, code: Codes) -> Recipe:
         for chain in _candidates(list(self.walker.chains(tensor, axis))):

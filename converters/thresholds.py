@@ -29,12 +29,14 @@ class Domain:
         low, high: first and last key.
         dtype: of the values; for floats, keys order the finite bit patterns.
         ordered_bits: keys are bit patterns, not the values themselves.
+        odd: only odd values occur; an even key stands for the next one.
     """
 
     low: int
     high: int
     dtype: np.dtype[Any]
     ordered_bits: bool = False
+    odd: bool = False
 
     @staticmethod
     def of(dtype: np.dtype[Any]) -> Domain | None:
@@ -51,7 +53,7 @@ class Domain:
     def values(self, keys: Int64Array) -> Array:
         """The values of keys."""
         if not self.ordered_bits:
-            return keys.astype(self.dtype)
+            return (keys | 1 if self.odd else keys).astype(self.dtype)
         kind = np.dtype(f"i{self.dtype.itemsize}")
         bits = keys.astype(kind)
         return np.where(bits < 0, bits ^ np.iinfo(kind).max, bits).astype(kind).view(self.dtype)
@@ -245,8 +247,8 @@ def _search(
 
 
 def to_values(steps: Steps, domain: Domain) -> npt.NDArray[np.float32]:
-    """Steps as float32 thresholds; -inf where always passed, inf where never."""
+    """Steps as float32 thresholds; -inf where always passed, NaN where not even inf passes."""
     inside = np.clip(steps.keys, domain.low, domain.high)
     values = domain.values(inside).astype(np.float32) + np.float32(0)
-    values = np.where(steps.keys > domain.high, np.float32(np.inf), values)
+    values = np.where(steps.keys > domain.high, np.float32(np.nan), values)
     return np.where(steps.keys <= domain.low, np.float32(-np.inf), values).astype(np.float32)

@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 import onnx
 
-from ternary_engine.codes import MAX_BITS, Codes
+from ternary_engine.codes import Codes
 from ternary_engine.converters.batch import Shapes
+from ternary_engine.converters.classify import classify
+from ternary_engine.converters.coding import codes_of
 from ternary_engine.converters.graph import Array, Graph, Node
 from ternary_engine.converters.operators import (
     COMPARISONS,
@@ -19,6 +21,7 @@ from ternary_engine.converters.operators import (
     SAME_VALUES,
     is_inference,
 )
+from ternary_engine.converters.windows import is_padded
 from ternary_engine.exceptions import ConversionError
 
 MOST = 512  # values of a finite set
@@ -70,7 +73,7 @@ class Analysis:
 
     def finite(self, name: str) -> Array | None:
         """The values a tensor can hold, ascending, if they are few."""
-        values = self.known.get(name)
+        values = self._of(name) if name not in self.graph.constants else None
         return values if isinstance(values, np.ndarray) else None
 
     def codes(self, name: str) -> Codes | None:
@@ -89,9 +92,16 @@ class Analysis:
                 continue
             q = sub.inputs[0]
             same = self.shapes.shapes.get(q) == self.shapes.shapes.get(node.outputs[0])
-            if same and self.finite(q) is not None:
+            if same and (self.finite(q) is not None or self._is_scaled(q)):
                 return q
         return None
+
+    def _is_scaled(self, name: str) -> bool:
+        """Whether a tensor has few values times a scale that is computed at run time."""
+        node = self._producers.get(name)
+        return node is not None and any(
+            self.finite(codes) is not None for codes, _ in dynamic_scale(self.graph, node)
+        )
 
     def _visit(self, node: Node) -> None:
         if node.domain:
@@ -102,7 +112,9 @@ class Analysis:
         except ConversionError:
             values = None
         if values is not None:
-            self.known[output] = values
+            self.known.update(
+                dict.fromkeys(node.outputs if node.op == "Split" else [output], values)
+            )
 
     def _of(self, name: str) -> Values:
         if name in self.graph.constants:
@@ -113,11 +125,16 @@ class Analysis:
             if len(unique) <= MOST:
                 return unique
             return Range(float(unique.min()), float(unique.max()))
+        dtype = self.shapes.dtypes.get(name)
+        if name not in self.known and dtype is not None and dtype.name in SMALL_TYPES:
+            return _all_of(dtype)
         return self.known.get(name, ANYTHING)
 
     def _transfer(self, node: Node) -> Values | None:
         if node.op in COMPARISONS:
             return np.array([False, True])
+        if node.op == "Sign" and self._never_zero(node.inputs[0]):
+            return np.array([-1, 1], self.shapes.dtypes[node.inputs[0]])
         if node.op in SAME_VALUES:
             return self._of(node.inputs[0])
         if node.op == "Concat":
@@ -132,6 +149,28 @@ class Analysis:
         if node.op not in ELEMENTWISE or not is_inference(node):
             return None
         return self._elementwise(node)
+
+    def _never_zero(self, name: str) -> bool:
+        """Whether a tensor is an odd number of products +-1, times scales."""
+        node = self._producers.get(name)
+        while node is not None and node.op in ("Mul", "Div") and not node.domain:
+            name, factor = node.inputs
+            if factor not in self.graph.constants and node.op == "Mul":
+                name, factor = factor, name
+            if factor not in self.graph.constants or not self.graph.array(factor).all():
+                return False
+            node = self._producers.get(name)
+        if node is None or node.op not in ("Conv", "Gemm", "MatMul") or node.domain:
+            return False
+        if (len(node.inputs) > 2 and node.inputs[2]) or node.inputs[1] not in self.graph.constants:
+            return False
+        code, weights = self.codes(node.inputs[0]), self.graph.array(node.inputs[1])
+        if code is None or code.kind != "binary" or is_padded(node) or weights.dtype.kind != "f":
+            return False
+        axis = 0 if node.op == "Conv" or node.attributes.get("transB", 0) else weights.ndim - 1
+        found = classify(weights, axis, node.inputs[1])
+        each = weights.size // max(weights.shape[axis], 1)
+        return found.binary and found.symmetric and each % 2 == 1
 
     def _elementwise(self, node: Node) -> Values | None:
         moving = list(self.graph.dependencies(node))
@@ -187,6 +226,8 @@ class Analysis:
     def _stays_integer(self, node: Node, values: Range, low: float, high: float) -> bool:
         if node.op in ("Round", "Floor", "Ceil", "QuantizeLinear", "Sign"):
             return True
+        if values.integer and node.op in ("Cast", "Identity"):
+            return True
         if not values.integer or node.op not in ("Clip", "Min", "Max", "Relu", "Add", "Sub"):
             return False
         constants = [self.graph.array(i) for i in node.inputs if i in self.graph.constants]
@@ -210,6 +251,14 @@ class Analysis:
             repeat[axis] = channels
             shaped = {n: np.tile(v, repeat) for n, v in shaped.items()}
         return self.graph.evaluate([node], shaped, node.outputs[:1])[0]
+
+
+def dynamic_scale(graph: Graph, node: Node) -> list[tuple[str, str]]:
+    """Which inputs of a node may be codes and a scale computed at run time."""
+    if node.op not in ("Mul", "Div") or any(name in graph.constants for name in node.inputs):
+        return []
+    first, second = node.inputs
+    return [(first, second)] if node.op == "Div" else [(first, second), (second, first)]
 
 
 def _broadcasts(node: Node) -> bool:
@@ -237,55 +286,3 @@ def _union(parts: Sequence[Values]) -> Values | None:
         (float(p[0]), float(p[-1])) if isinstance(p, np.ndarray) else (p.low, p.high) for p in parts
     ]
     return Range(min(e[0] for e in ends), max(e[1] for e in ends))
-
-
-def codes_of(values: Array) -> Codes | None:
-    """The code whose integers times one step are the given values; None if there is none."""
-    floats = np.asarray(values, np.float64) + 0.0
-    if not np.isfinite(floats).all():
-        return None
-    step = _step(floats)
-    if step == 0.0:
-        return None
-    integers = np.rint(floats / step).astype(np.int64)
-    if np.abs(floats - integers * step).max() > 1e-6 * np.abs(floats).max():
-        return None
-    return _make(integers, np.asarray(values, np.float32), step)
-
-
-def _step(floats: Array) -> float:
-    """Greatest common divisor, within a tolerance."""
-    sizes = np.unique(np.abs(floats))
-    largest = float(sizes[-1])
-    if largest == 0.0:
-        return 1.0
-    step = 0.0
-    for size in sizes[sizes > 0]:
-        a, b = float(size), step
-        while b > 1e-4 * largest / (1 << MAX_BITS):
-            a, b = b, abs(a - b * np.rint(a / b))
-        step = a
-    count = np.rint(largest / step)
-    return largest / count if count < (1 << MAX_BITS) else 0.0
-
-
-def _make(integers: Array, values: Array, step: float) -> Codes | None:
-    low, high = int(integers.min()), int(integers.max())
-    scale = float(np.float32(step))
-    exact = dict(zip(integers.tolist(), values.tolist(), strict=True))
-
-    def listed(members: Sequence[int] | range) -> tuple[float, ...]:
-        return tuple(exact.get(i, float(np.float32(i * step))) + 0.0 for i in members)
-
-    if set(integers.tolist()) == {-1, 1}:
-        return Codes("binary", 1, scale, listed((-1, 1)))
-    if low >= 0:
-        bits = max(high.bit_length(), 1)
-        top = max(high, 1)
-        return Codes("unsigned", bits, scale, listed(range(top + 1))) if bits <= MAX_BITS else None
-    if low >= -1 and high <= 1:
-        return Codes("ternary", 1, scale, listed((-1, 0, 1)))
-    bits = max((-low - 1).bit_length(), high.bit_length()) + 1
-    if bits > MAX_BITS:
-        return None
-    return Codes("signed", bits, scale, listed(range(-(1 << (bits - 1)), high + 1)))

@@ -14,7 +14,7 @@ from ternary_engine.converters.chains import Feed
 from ternary_engine.converters.classify import Weights, classify
 from ternary_engine.converters.graph import Graph, Node
 from ternary_engine.converters.values import Analysis
-from ternary_engine.converters.windows import has_fixed_pads
+from ternary_engine.converters.windows import has_fixed_pads, is_padded
 from ternary_engine.layer import Layer
 
 Where = Literal["crossbar", "real crossbar", "digital"]
@@ -61,6 +61,13 @@ class Weighted:
     def outputs(self) -> int:
         """Number of outputs."""
         return self.shape[self.output_axis]
+
+    @property
+    def odd(self) -> bool:
+        """Whether every sum is odd: an odd number of products +-1, also where signs flip."""
+        binary = self.codes is not None and self.codes.kind == "binary" and self.weights.binary
+        padded = any(self.pads) or is_padded(self.node)
+        return binary and not padded and self.inputs_each % 2 == 1
 
     @property
     def inputs_each(self) -> int:

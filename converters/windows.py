@@ -54,6 +54,16 @@ def has_fixed_pads(node: Node, shapes: Shapes) -> bool:
     return not shapes.open_sizes or set(node.attributes.get("strides", [1])) == {1}
 
 
+def is_padded(node: Node) -> bool:
+    """Whether a layer may have windows that reach over the edge."""
+    mode = node.attributes.get("auto_pad", b"NOTSET")
+    return (
+        node.op == "Conv"
+        and mode != b"VALID"
+        and (mode != b"NOTSET" or any(node.attributes.get("pads", [0])))
+    )
+
+
 def pool_geometry(node: Node, shapes: Shapes) -> Geometry:
     """The window of a max pool."""
     attributes = node.attributes

@@ -57,7 +57,8 @@ class Encode:
         source: a real value of shape (N, C, ...); one of shape (N, T, C) when ``channels_last``.
         target: the codes.
         codes: their code.
-        thresholds: float32 [C or 1, levels - 1], ascending along the second axis, inf allowed.
+        thresholds: float32 [C or 1, levels - 1], ascending along the second axis; -inf is always
+            reached, NaN (at the end) never. A NaN input reaches none.
         decreasing: bool [C or 1].
         channels_last: the real value has its channels in the last axis (matrix product over a
             sequence); its other axes become the columns.

@@ -12,14 +12,13 @@ import onnx
 import pytest
 
 from ternary_engine.converters import convert
-from ternary_engine.exceptions import ConversionError
 from tests.conftest import SHARED
 from tests.oracles import interpreter
 
 MODELS = SHARED / "models"
 FORMS = sorted(path.stem for path in (MODELS / "forms").glob("*.onnx"))
 ABSENT = pytest.mark.skip(f"no third-party models and data: {SHARED} is absent")
-DIGITAL_FORMS = {"op_MatMulInteger", "w_matmulnbits_2bit", "w_qdq_int2_blocked"}
+INTEGER_FORMS = {"op_MatMulInteger", "bitlinear_dynamic_absmax"}
 
 Array = npt.NDArray[Any]
 
@@ -87,9 +86,12 @@ def test_three_bit_keyword_spotting(shared: Path) -> None:
     path = shared / "models" / "mlperftiny_kws_w3a3.onnx"
     network = convert(path)
     assert all("7 levels" in layer.reason for layer in network.layers)
+    assert [layer.input for layer in network.layers] == ["8 bits", "3 bits", "3 bits", "3 bits"]
+    assert {(layer.placement, layer.planes) for layer in network.layers} == {("crossbar", 2)}
     x = np.random.default_rng(0).normal(0, 30, (16, 1, 10, 49)).astype(np.float32)
     (got,) = interpreter.run(network, {network.inputs[0].name: x}).values()
     np.testing.assert_allclose(got, qonnx_run(path, x), rtol=1e-5, atol=1e-4)
+    np.testing.assert_array_equal(network.run(x), got)
 
 
 def test_trained_ternary_quantisation(shared: Path) -> None:
@@ -112,6 +114,8 @@ def test_bitnet(shared: Path, name: str) -> None:
     (got,) = interpreter.run(network, {"x": golden["x"]}).values()
     np.testing.assert_allclose(got, golden["y"], rtol=1e-5, atol=1e-5)
     assert {layer.placement for layer in network.layers} == {"crossbar"}
+    assert {layer.input for layer in network.layers} == {"8 bits"}
+    np.testing.assert_allclose(network.run(golden["x"]), golden["y"], rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -127,15 +131,23 @@ def test_forms(name: str) -> None:
     if name.startswith("a_"):
         assert network.layers == ()
         return
-    (layer,) = network.layers
-    assert (layer.placement == "digital") == (name in DIGITAL_FORMS)
-    if layer.placement == "crossbar":
-        assert layer.weights is not None
-        assert set(np.unique(layer.weights)) == {-1, 0, 1}
-        matrix = _matrix(path, golden["x"].shape[1])
+    np.testing.assert_allclose(
+        network.run(golden["x"]), got, rtol=2e-3 if half else 1e-5, atol=1e-6
+    )
+    weights = [_oriented(layer) for layer in network.layers]
+    assert len(weights) == (2 if name == "w_qdq_int2_blocked" else 1)
+    assert {layer.placement for layer in network.layers} == {"crossbar"}
+    assert {layer.input for layer in network.layers} == (
+        {"8 bits"} if name in INTEGER_FORMS else {"real"}
+    )
+    trits = np.concatenate(weights)
+    assert set(np.unique(trits)) == {-1, 0, 1}
+    matrix = _matrix(path, golden["x"].shape[1])
+    if name not in INTEGER_FORMS:  # those read a whole row, or round
         scale = np.abs(matrix).max()
-        np.testing.assert_array_equal(_oriented(layer), np.sign(np.where(
-            np.abs(matrix) < 1e-3 * scale, 0, matrix)))  # fmt: skip
+        np.testing.assert_array_equal(
+            trits, np.sign(np.where(np.abs(matrix) < 1e-3 * scale, 0, matrix))
+        )
 
 
 def _matrix(path: Path, inputs: int) -> Array:
@@ -156,7 +168,32 @@ def test_every_form_is_tested(shared: Path) -> None:
     assert len(FORMS) == 25
 
 
-def test_integer_dialect_is_refused_by_name(shared: Path) -> None:
-    with pytest.raises(ConversionError, match="5 unsupported nodes") as caught:
-        convert(shared / "models" / "deeploy_cnn_linear1.onnx")
-    assert str(caught.value).count("PACTOps.RequantShift") == 5
+def test_integer_dialect(shared: Path) -> None:
+    """Deeploy's RequantShift, against the arithmetic its exporter documents."""
+    path = shared / "models" / "deeploy_cnn_linear1.onnx"
+    network = convert(path)
+    assert [layer.input for layer in network.layers] == ["real", *["8 bits"] * 4]
+    assert {layer.planes for layer in network.layers} == {6}
+    x = np.random.default_rng(0).integers(0, 256, (3, 1, 32, 32)).astype(np.float32)
+    wanted = x
+    for node in onnx.load(path).graph.node:
+        wanted = _integers(onnx.load(path), node, wanted)
+    assert len(np.unique(wanted)) > 5
+    np.testing.assert_array_equal(network.run(x), wanted)
+
+
+def _integers(model: onnx.ModelProto, node: onnx.NodeProto, x: Array) -> Array:
+    held = {t.name: onnx.numpy_helper.to_array(t) for t in model.graph.initializer}
+    if node.op_type == "RequantShift":
+        mul, add = (held[name].astype(np.int64) for name in node.input[1:])
+        return np.clip((x.astype(np.int64) * mul + add) >> 17, 0, 255).astype(np.float32)
+    shape = [None] * x.ndim
+    piece = onnx.helper.make_graph(
+        [node], "one",
+        [onnx.helper.make_tensor_value_info(node.input[0], onnx.TensorProto.FLOAT, shape)],
+        [onnx.helper.make_tensor_value_info(node.output[0], onnx.TensorProto.FLOAT, None)],
+        [t for t in model.graph.initializer if t.name in node.input],
+    )  # fmt: skip
+    one = onnx.helper.make_model(piece, opset_imports=model.opset_import, ir_version=8)
+    (y,) = interpreter.run_onnx(one.SerializeToString(), {node.input[0]: x})
+    return y

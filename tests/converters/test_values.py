@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from ternary_engine.converters.coding import codes_of
 from ternary_engine.converters.thresholds import Domain
-from ternary_engine.converters.values import codes_of
 
 
 @pytest.mark.parametrize(
