@@ -207,7 +207,7 @@ class SenseErrors:
 
 
 def _table(sign_flip: float, drop: float, rise: float) -> Float64Array:
-    keep = 1.0 - sign_flip - drop
+    keep = max(1.0 - sign_flip - drop, 0.0)  # rounding may leave less than nothing
     return np.array(
         [
             [keep, drop, sign_flip],

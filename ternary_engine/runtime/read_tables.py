@@ -45,15 +45,15 @@ def _to_units(probability: Float64Array) -> UInt64Array:
 
 def _binomial_tails(cells: int, rate: float) -> Float64Array:
     """P(more than k of n err) for n = 0 .. cells and k = 0 .. until negligible; float64 [n, k]."""
+    if cells == 0:
+        return np.zeros((1, 1))
     n = np.arange(cells + 1, dtype=np.float64)
     mass = [np.exp(n * np.log1p(-rate))]
     odds = rate / (1.0 - rate)
     while len(mass) <= cells and mass[-1][-1] > _NEGLIGIBLE:
         k = len(mass)
         mass.append(mass[-1] * np.maximum(n - k + 1, 0.0) / k * odds)
-    tails = (
-        np.cumsum(np.stack(mass[:0:-1]), axis=0)[::-1] if len(mass) > 1 else np.zeros((1, n.size))
-    )
+    tails = np.cumsum(np.stack(mass[:0:-1]), axis=0)[::-1]
     tails[0] = -np.expm1(n * np.log1p(-rate))  # without cancellation
     return np.ascontiguousarray(tails.T)
 
@@ -65,14 +65,14 @@ def rare_tables(changes: Changes, cells: int) -> RareTables:
     tails = _to_units(_binomial_tails(cells, rate))
     tails = np.concatenate([tails, np.zeros((len(tails), 1), np.uint64)], axis=1)
     fraction_bits = min(52, 64 - max(cells, 1).bit_length())
-    unit = float(1 << fraction_bits) / rate
+    unit = float(1 << fraction_bits)
     (plus1, plus2), (minus1, minus2), (rise, fall) = changes
     levels = [plus2, plus1 + plus2, minus2, minus1 + minus2, rise, rise + fall]
     return RareTables(
         fraction_bits,
         tails.reshape(-1),
         tails.shape[1],
-        np.array([round(level * unit) for level in levels], np.uint64),
+        np.array([round(level / rate * unit) for level in levels], np.uint64),
     )
 
 
@@ -158,10 +158,15 @@ def _cells_of(changes: Changes) -> tuple[tuple[tuple[float, float, float], int, 
     (plus1, plus2), (minus1, minus2), (rise, fall) = changes
     up, down = max(rise, fall), min(rise, fall)
     return (
-        ((1.0 - plus1 - plus2, plus1, plus2), 0, -1),
-        ((1.0 - minus1 - minus2, minus1, minus2), 0, 1),
-        ((down, 1.0 - up - down, up), -1, 1 if rise >= fall else -1),
+        ((_rest(plus1, plus2), plus1, plus2), 0, -1),
+        ((_rest(minus1, minus2), minus1, minus2), 0, 1),
+        ((down, _rest(up, down), up), -1, 1 if rise >= fall else -1),
     )
+
+
+def _rest(one: float, other: float) -> float:
+    """What two probabilities leave of 1; rounding may leave less than nothing (0.8 and 0.2)."""
+    return max(1.0 - one - other, 0.0)
 
 
 @functools.lru_cache(maxsize=64)
