@@ -190,10 +190,33 @@ def test_errors_of_one_layer_leave_the_input_of_zero_alone(seed: int) -> None:
     assert (change[:, : OUTPUTS // 3] == -INPUTS // 2).all()
 
 
-def test_a_rate_nearly_1_in_two_parts(seed: int) -> None:
-    """1 - 0.9 - 0.1 is not 0 in floating point."""
-    one = thirds()
-    errors = te.SenseErrors(sign_flip=0.9, drop=0.1)
-    change = -one.change(ALL_ON, 100, errors, seed).reshape(100, OUTPUTS)[:, : OUTPUTS // 3]
-    assert change.min() >= INPUTS
-    statistics.assert_rate(int((change - INPUTS).sum()), change.size * INPUTS, 0.9)
+@pytest.mark.parametrize("parts", [(0.9, 0.1), (0.8, 0.2), (0.7, 0.3), (0.55, 0.45)])
+def test_rates_that_leave_nothing_but_rounding(parts: tuple[float, float], seed: int) -> None:
+    """1 - 0.8 - 0.2 is less than 0 in floating point."""
+    large, small = parts
+    one, third = thirds(), OUTPUTS // 3
+    for flip, drop in (parts, parts[::-1]):
+        errors = te.SenseErrors(sign_flip=flip, drop=drop)
+        change = -one.change(ALL_ON, 100, errors, seed).reshape(100, OUTPUTS)[:, :third]
+        statistics.assert_rate(int((change - INPUTS).sum()), change.size * INPUTS, flip)
+    table = [[large, small, 0.0], [small, 0.0, large], [0.0, small, large]]
+    change = one.change(ALL_ON, 100, te.SenseErrors.from_table(table), seed).reshape(100, OUTPUTS)
+    ups = (change[:, 2 * third :] + INPUTS) // 2
+    statistics.assert_rate(int(ups.sum()), ups.size * INPUTS, large)
+
+
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("rate", [5e-324, 1e-300, 2.0**-64])
+def test_rates_too_small_to_be_seen(name: str, rate: float, seed: int) -> None:
+    one = build(CASES[name], seed)
+    for per in PERS:
+        errors = te.SenseErrors(sign_flip=rate, per=per)
+        assert not one.change(one.image(seed), 5, errors, seed).any()
+
+
+@pytest.mark.parametrize("per", PERS)
+def test_layers_without_inputs(per: str, seed: int) -> None:
+    one = build(Case(channels=0, outputs=3), codes=np.zeros((3, 0), np.int64))
+    for errors in (te.SenseErrors(rise=1.0, per=per), te.SenseErrors(drop=0.1, per=per)):
+        y = one.network.run(np.zeros((2, 0), np.float32), errors=errors, seed=seed)
+        assert y.tolist() == [[0.0] * 3] * 2

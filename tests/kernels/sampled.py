@@ -1,0 +1,226 @@
+"""Every kernel that draws errors, run at fixed keys: for comparing the ways to run them.
+
+As a program it prints the digest of every case, for a process with the JIT off.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+
+import numba as nb
+import numpy as np
+
+from ternary_engine.encoding import pack_trits
+from ternary_engine.kernels import (
+    cell_reads,
+    convolution,
+    expand,
+    faults,
+    noisy,
+    pack,
+    random,
+    sampling,
+)
+from ternary_engine.kernels.simd import add64, load, multiply64, store
+from ternary_engine.runtime import noise
+from ternary_engine.runtime.read_tables import Changes, frequent_tables, rare_tables
+from tests.kernels.operands import NO_CODES, NO_THRESHOLDS, make
+from tests.oracles import products
+
+Arrays = tuple[np.ndarray, ...]
+KEYS = random.stream_keys(5, "fixed")
+EVEN: Changes = ((0.02, 0.01), (0.02, 0.01), (0.015, 0.015))
+MEANINGS = {
+    "binary": pack.BINARY_PLANES, "ternary": pack.TERNARY_PLANES,
+    "unsigned": pack.DIGIT_PLANES, "signed": pack.DIGIT_PLANES,
+}  # fmt: skip
+UNEVEN: Changes = ((0.02, 0.0), (0.001, 0.03), (0.01, 0.02))
+TABLE = np.array([[0.9, 0.02, 0.08], [0.1, 0.7, 0.2], [0.05, 0.05, 0.9]])
+
+
+@nb.njit
+def draw_rare(positive, negative, cells, tables, start, key1, out):
+    """`out`: changes of eight times as many outputs as there are words, by `rare_changes`."""
+    fraction_bits, tails, pitch, levels = tables
+    scratch = np.zeros((6, 65), np.uint64)
+    scratch[0, 64] = np.uint64(0xFFFFFFFFFFFFFFFF)
+    places, sums = np.empty(16, np.uint64), np.zeros(65, np.uint64)
+    words = out.size // 8
+    for first in range(0, words, 8):
+        found = np.uint64(0)
+        rows = min(8, words - first)
+        for row in range(rows):
+            at = (first + row) * 8
+            sums[row * 8 : row * 8 + 8] = 0
+            some = sampling.find_candidates(
+                row, load(positive, at), load(negative, at), cells, tails, pitch, start, key1,
+                first + row, scratch,
+            )  # fmt: skip
+            found |= np.uint64(some) << np.uint64(row * 8)
+        sampling.rare_changes(found, fraction_bits, tails, pitch, levels, scratch, places, sums)
+        for i in range(rows * 8):
+            out[first * 8 + i] = sums[i]
+
+
+@nb.njit
+def draw_frequent(cells, positive, negative, tables, shapes, start, key1, out):
+    """The same by `frequent_change`; ``cells`` is an array as well."""
+    for word in range(out.size // 8):
+        at = word * 8
+        change = sampling.frequent_change(
+            load(cells, at), load(positive, at), load(negative, at), tables, shapes,
+            add64(start, multiply64(random.NEXT_WORD, word)), key1,
+        )  # fmt: skip
+        store(out, at, change)
+
+
+def rare(
+    changes: Changes, cells: int, positive: np.ndarray, negative: np.ndarray, keys: np.ndarray
+) -> np.ndarray:
+    """Changes of outputs that sense ``cells`` cells each, by candidates."""
+    tables = rare_tables(changes, cells)
+    parts = (tables.fraction_bits, tables.tails, tables.pitch, tables.levels)
+    out = np.zeros(positive.size, np.uint64)
+    draw_rare(positive.astype(np.uint64), negative.astype(np.uint64), cells, parts, *keys, out)
+    return out.view(np.int64)
+
+
+def frequent(
+    changes: Changes, cells: np.ndarray, positive: np.ndarray, negative: np.ndarray,
+    keys: np.ndarray,
+) -> np.ndarray:  # fmt: skip
+    """Changes of outputs with their own numbers of cells, by tables."""
+    tables = frequent_tables(changes)
+    counts = (cells.astype(np.uint64), positive.astype(np.uint64), negative.astype(np.uint64))
+    out = np.zeros(positive.size, np.uint64)
+    draw_frequent(*counts, tables.tables, tables.shapes, *keys, out)
+    return out.view(np.int64)
+
+
+def _classes(seed: int, cells: int, outputs: int = 72) -> tuple[np.ndarray, np.ndarray]:
+    draw = np.random.default_rng(seed)
+    positive = draw.integers(0, cells + 1, outputs)
+    return positive, draw.integers(0, cells - positive + 1)
+
+
+def _rare() -> Arrays:
+    cases = [(changes, cells) for changes in (EVEN, UNEVEN) for cells in (0, 1, 30, 77)]
+    return tuple(rare(changes, n, *_classes(1, n), KEYS) for changes, n in cases)
+
+
+def _frequent() -> Arrays:
+    found = []
+    for changes in (EVEN, UNEVEN, ((0.5, 0.5), (0.0, 0.0), (0.9, 0.1))):
+        for cells in (0, 1, 30, 700):
+            all_cells = np.full(72, cells)
+            found.append(frequent(changes, all_cells, *_classes(2, cells), KEYS))
+    return tuple(found)
+
+
+def _alias() -> Arrays:
+    draw = np.random.default_rng(3)
+    mass = draw.random((20, 16)) ** 4
+    mass[3] = 0.0
+    mass[3, 5] = 1.0
+    table = np.empty(mass.size, np.uint64)
+    sampling.fill_alias(mass / mass.sum(1, keepdims=True), table)
+    return (table,)
+
+
+def _faults() -> Arrays:
+    trits = np.random.default_rng(4).integers(-1, 2, 1003)
+    found = []
+    for rate in (1e-3, 0.05, 0.9, 1.0):
+        table = np.eye(3) + rate * (np.array([[0, 0.3, 0.7], [0.5, 0, 0.5], [0.2, 0.1, 0.7]]))
+        table -= np.diag(table.sum(1) - 1.0)
+        most, levels = noise.share_levels(table)
+        where, read = np.full(1003, -9), np.full(1003, -9, np.int8)
+        count = faults.draw_faults(
+            pack_trits(trits.astype(np.int8)), 1003, noise.log_keep(most), levels, KEYS, where, read
+        )
+        found += [np.array(count), where, read]
+    return tuple(found)
+
+
+def _expand() -> Arrays:
+    found = []
+    for kind, bits in (("binary", 1), ("ternary", 1), ("signed", 3)):
+        codes = products.make_codes(kind, bits)
+        integers = np.random.default_rng(5).choice(np.array(codes.integers), (6, 70))
+        packed = products.pack(integers, codes)
+        sources = np.arange(6) * packed[0].size
+        for which in (-1, 0, 1) if bits == 1 else (0, 2):
+            out = np.full(6 * 4, 7, np.uint64)
+            real = np.array([2**64 - 1, 63], np.uint64)
+            expand.expand_planes(
+                packed.reshape(-1), 2, codes.planes, MEANINGS[kind], which, real,
+                sources, np.arange(6) * 4, out,
+            )  # fmt: skip
+            found.append(out)
+    return tuple(found)
+
+
+def noisy_sums(seed: int, *, use_rare: bool, changes: Changes, keys: np.ndarray) -> Arrays:
+    """`convolve_noisy` on random operands: sums, and those without errors."""
+    operands = make("ternary", 70, 35, 7, runs=2, pixels=2, seed=seed)
+    counts = np.zeros(len(operands.starts), np.int32)
+    codes, tables = operands.packed_codes(), operands.tables()
+    noisy.count_inputs(codes, tables[0], tables[1], tables[2], counts)
+    streams = np.stack([keys + np.array([i << 20, 0], np.uint64) for i in range(len(counts))])
+    few = rare_tables(changes, operands.weights[0].size)
+    many = frequent_tables(changes)
+    pitch = operands.panels * 16
+    noisy_out, clean = (np.zeros(len(counts) * pitch, np.int32) for _ in range(2))
+    targets = np.arange(len(counts)) * pitch
+    finish = (0, 1, NO_THRESHOLDS, np.zeros(0, np.uint16), targets, NO_CODES)
+    noisy.convolve_noisy(
+        codes, operands.packed_weights(), *tables, *finish, noisy_out, counts, 1, streams,
+        use_rare, few.fraction_bits, few.tails, few.pitch, few.levels, many.tables, many.shapes,
+    )  # fmt: skip
+    convolution.convolve_gated(codes, operands.packed_weights(), *tables, *finish, clean)
+    return noisy_out, clean, counts
+
+
+def _cell_reads() -> Arrays:
+    draw = np.random.default_rng(6)
+    x = draw.integers(-1, 2, 2 * 4 * 12).astype(np.float32)
+    trits = draw.integers(-1, 2, (6, 4, 2), np.int8)
+    window = np.array([3, 4, 2, 4, 2, 2, 1, 1, 0, 1, 1])
+    most, levels = noise.share_levels(TABLE)
+    keys = random.sample_keys(KEYS, 0, 2)
+    found = []
+    for by_output in (True, False):
+        cells = (x, (48, 12, 1), window, 2, trits, by_output)
+        where, read = np.full((400, 3), -9), np.full(400, -9, np.int8)
+        count = cell_reads.draw_read_events(*cells, noise.log_keep(most), levels, keys, where, read)
+        out = np.zeros(2 * 6 * 8, np.float32)
+        values = np.tile(np.array([-1, 0, 1], np.float32), (6, 1))
+        cell_reads.apply_read_events(*cells, where[:count], read[:count], values, out, (48, 8, 1))
+        found += [np.array(count), where, read, out]
+    return tuple(found)
+
+
+CASES: dict[str, Callable[[], Arrays]] = {
+    "rare": _rare,
+    "frequent": _frequent,
+    "alias tables": _alias,
+    "faults": _faults,
+    "expand": _expand,
+    "noisy products, rare": lambda: noisy_sums(1, use_rare=True, changes=UNEVEN, keys=KEYS),
+    "noisy products, frequent": lambda: noisy_sums(1, use_rare=False, changes=EVEN, keys=KEYS),
+    "cell reads": _cell_reads,
+}
+
+
+def digest(arrays: Arrays) -> str:
+    """Of all bits of some arrays."""
+    text = hashlib.sha256()
+    for array in arrays:
+        text.update(f"{array.dtype.str} {array.shape}".encode() + array.tobytes())
+    return text.hexdigest()
+
+
+if __name__ == "__main__":
+    print(json.dumps({name: digest(case()) for name, case in CASES.items()}))
