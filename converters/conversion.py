@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import onnx
 
@@ -11,6 +9,7 @@ from ternary_engine.converters import (
     batch,
     biases,
     blocks,
+    fixed_point,
     fold,
     load,
     lower,
@@ -30,54 +29,55 @@ from ternary_engine.exceptions import ConversionError
 from ternary_engine.network import Network, Port
 from ternary_engine.steps import Digital
 
-if TYPE_CHECKING:
-    from ternary_engine.converters.graph import Array
-
 
 def convert(
-    model: load.Source, *, input_bits: int | None = None, calibration: Array | None = None
+    model: load.Source,
+    *,
+    input_bits: int | None = None,
+    calibration: fixed_point.Calibration | None = None,
 ) -> Network:
     """Convert an ONNX model.
 
     Args:
         model: path of an ONNX file, its bytes, or an ``onnx.ModelProto`` (left unchanged).
-        input_bits: Defaults to None: real-valued inputs stay real.
-        calibration: Defaults to None. Sample inputs for ``input_bits``.
+        input_bits: quantise real-valued inputs of crossbar layers to fixed point of so many bits,
+            1 to 8, presented bit by bit: symmetric, one range per tensor. Defaults to None: they
+            stay real, true to the source. The effect is told in ``network.notes``.
+        calibration: sample inputs that show the ranges for ``input_bits``: an array, or a dict by
+            input name. Defaults to None.
 
     Returns:
         The network: few-bit layers on the crossbar, all else digital.
 
     Raises:
         ConversionError: the model cannot be imported; the message says which node and why.
-        NotImplementedError: ``input_bits`` or ``calibration`` is given.
+        ValueError: ``input_bits`` out of range, or without the calibration data it needs.
 
     Example:
         >>> network = convert("model.onnx")  # doctest: +SKIP
     """
-    if input_bits is not None or calibration is not None:
-        raise NotImplementedError(
-            "input_bits and calibration are not supported yet: real-valued inputs stay real"
-        )
+    fixed_point.check_options(input_bits, calibration)
     source, provenance = load.load(model)
     try:
-        graph = _prepare(source)
+        graph = _prepare(source, recent=input_bits is not None)
         ports = [_port(info) for info in (*graph.inputs, *graph.outputs)]
         inputs, outputs = ports[: len(graph.inputs)], ports[len(graph.inputs) :]
-        return _network(graph, inputs, outputs, provenance)
+        return _network(graph, inputs, outputs, provenance, input_bits, calibration)
     except ConversionError as error:
         raise ConversionError(f"{provenance['file']}: {error}") from error
 
 
-def _prepare(source: onnx.ModelProto) -> Graph:
+def _prepare(source: onnx.ModelProto, *, recent: bool) -> Graph:
     """Standard operators only, constants folded."""
     lower.check_operators(source.graph)
     _check_ports(source.graph)
-    graph = fold.from_model(lower.modernise(source))
+    graph = fold.from_model(lower.modernise(source, recent=recent))
     fold.fold(graph)
     lower.lower(graph)
     fold.fold(graph)
     blocks.split(graph)
     biases.detach(graph)
+    graph.prune()
     return graph
 
 
@@ -98,27 +98,59 @@ def _check_ports(graph: onnx.GraphProto) -> None:
 
 
 def _network(
-    graph: Graph, inputs: list[Port], outputs: list[Port], provenance: dict[str, str]
+    graph: Graph,
+    inputs: list[Port],
+    outputs: list[Port],
+    provenance: dict[str, str],
+    input_bits: int | None,
+    calibration: fixed_point.Calibration | None,
 ) -> Network:
     shapes = batch.study(graph)
     if shapes.problem:
         return _all_digital(graph, inputs, outputs, provenance, shapes.problem)
     simplify(graph, shapes)
-    analysis = Analysis(graph, shapes)
-    rescale(graph, shapes, analysis)
-    layers = find_layers(graph, shapes, analysis)
+    analysis, layers = _analyse(graph, shapes)
+    notes = []
+    if input_bits is not None:
+        effect = _quantise_inputs(graph, shapes, layers, input_bits, calibration)
+        notes.append(effect or f"input_bits={input_bits}: no crossbar layer has a real input")
+        analysis, layers = _analyse(graph, shapes)
     steps = Partition(Cook(graph, shapes, analysis, layers)).steps()
-    records = tuple(item.layer() for item in layers.values())
-    notes = _notes(layers, shapes.batching)
     return Network(
         inputs=tuple(_with_batch(p, shapes) for p in inputs),
         outputs=tuple(_output(p, shapes) for p in outputs),
-        layers=records,
+        layers=tuple(item.layer() for item in layers.values()),
         steps=steps,
         batching=shapes.batching,
         provenance=provenance,
-        notes=notes,
+        notes=(*notes, *_notes(layers, shapes.batching)),
     )
+
+
+def _analyse(graph: Graph, shapes: batch.Shapes) -> tuple[Analysis, dict[str, Weighted]]:
+    analysis = Analysis(graph, shapes)
+    rescale(graph, shapes, analysis)
+    return analysis, find_layers(graph, shapes, analysis)
+
+
+def _quantise_inputs(
+    graph: Graph,
+    shapes: batch.Shapes,
+    layers: dict[str, Weighted],
+    bits: int,
+    calibration: fixed_point.Calibration | None,
+) -> str:
+    """Quantise real inputs of crossbar layers; returns what that does to the outputs."""
+    sources = fixed_point.real_inputs(layers, shapes)
+    if not sources:
+        return ""
+    feeds = fixed_point.samples_of(graph, calibration, bits)
+    names = [*graph.output_names, *sources]
+    values = fixed_point.run(graph, shapes, feeds, names)
+    count = len(graph.output_names)
+    fixed_point.quantise(graph, shapes, sources, values[count:], bits)
+    after = fixed_point.run(graph, shapes, feeds, graph.output_names)
+    return fixed_point.effect(values[:count], after, sum(map(len, sources.values())), bits)
 
 
 def _all_digital(

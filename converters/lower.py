@@ -140,12 +140,17 @@ def _is_known(proto: onnx.NodeProto) -> bool:
     return bool(onnx.defs.has(op, domain))
 
 
-def modernise(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Bring an old model to an opset that the lowering can add nodes to."""
+def modernise(model: onnx.ModelProto, *, recent: bool = False) -> onnx.ModelProto:
+    """Bring an old model to an opset that the lowering can add nodes to.
+
+    Args:
+        model: with any opset.
+        recent: nodes will be added even if no operator is lowered.
+    """
     if not any(o.domain in ("", "ai.onnx") for o in model.opset_import):
         model.opset_import.append(helper.make_opsetid("", OPSET))
     version = next(o.version for o in model.opset_import if o.domain in ("", "ai.onnx"))
-    custom = any(is_custom(node) for node in model.graph.node)
+    custom = recent or any(is_custom(node) for node in model.graph.node)
     if version >= (OLDEST if custom else BROADCASTING):
         return model
     hidden = _hide_custom(model)

@@ -176,11 +176,6 @@ def test_ports_that_are_no_tensors() -> None:
         convert(model)
 
 
-def test_input_bits_by_name() -> None:
-    with pytest.raises(NotImplementedError, match="input_bits"):
-        convert(small(), input_bits=8)
-
-
 def test_the_model_given_is_left_alone() -> None:
     model = small()
     before = model.SerializeToString(deterministic=True)
