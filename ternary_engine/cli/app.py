@@ -12,10 +12,12 @@ import ternary_engine
 from ternary_engine.cli.bench import bench
 from ternary_engine.cli.convert import convert
 from ternary_engine.cli.demo import demo
+from ternary_engine.cli.device import device
 from ternary_engine.cli.inspect import inspect
 from ternary_engine.cli.map import map
 from ternary_engine.cli.plot import plot
 from ternary_engine.cli.run import run
+from ternary_engine.cli.sense import sense
 from ternary_engine.cli.sweep import sweep
 
 __all__ = ["app"]
@@ -63,5 +65,5 @@ def entry(
         raise typer.Exit(2)
 
 
-for command in (demo, convert, inspect, run, bench, sweep, plot, map):
+for command in (demo, convert, inspect, run, bench, sweep, plot, map, device, sense):
     app.command()(command)

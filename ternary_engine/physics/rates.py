@@ -83,7 +83,7 @@ def error_rates(
         device: of both resistances.
         sense: that reads them.
         method: ``"quadrature"`` integrates the distributions over the region of each read value,
-            down to 1e-12; ``"monte-carlo"`` counts reads of ``samples`` pairs of each stored value.
+            down to 1e-10; ``"monte-carlo"`` counts reads of ``samples`` pairs of each stored value.
         samples: for Monte Carlo.
         seed: for Monte Carlo; default, a fresh one.
 
