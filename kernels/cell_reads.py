@@ -6,6 +6,8 @@ every error. Cost grows with the errors, found by geometric skipping over all re
 
 from __future__ import annotations
 
+import numpy as np
+
 from ternary_engine.kernels.compile import inline, kernel
 from ternary_engine.kernels.faults import next_gap, read_value
 from ternary_engine.kernels.random import GOLDEN, random_number
@@ -13,18 +15,24 @@ from ternary_engine.kernels.simd import add64, multiply64
 
 
 @inline
-def _input_place(window, position, tap):
-    """Where the input of a cell lies, or -1 outside the image.
+def _fill_places(window, rows, columns):
+    """First row and column of the window at every output position."""
+    position = 0
+    for row in range(window[2]):
+        for column in range(window[3]):
+            rows[position] = row * window[5] - window[7]
+            columns[position] = column * window[6] - window[8]
+            position += 1
 
-    Args:
-        window: int64 [11], see `draw_read_events`.
-    """
-    height, width, out_width, kernel_columns = window[0], window[1], window[3], window[4]
-    row = position // out_width * window[5] - window[7] + tap // kernel_columns * window[9]
-    column = position % out_width * window[6] - window[8] + tap % kernel_columns * window[10]
-    if 0 <= row < height and 0 <= column < width:
-        return row * width + column
-    return -1
+
+@inline
+def _split(cell, inputs, taps, outputs, per_group, groups, window):
+    """Output, source channel, and the tap's distance in rows and columns, of a cell."""
+    output, rest = cell // inputs, cell % inputs
+    channel, tap = rest // taps, rest % taps
+    source = output // (outputs // groups) * per_group + channel
+    down, right = tap // window[4] * window[9], tap % window[4] * window[10]
+    return output, tap, channel, source, down, right
 
 
 @kernel
@@ -33,13 +41,12 @@ def draw_read_events(
 ):
     """Draw which reads are wrong.
 
-    Cells under an input 0 or outside the image are not sensed.
+    Cells under an input 0 or outside the image are not sensed. Reads are numbered by cell, then
+    position, so that what belongs to a cell is worked out once for all its wrong reads.
 
     Args:
         x: flat inputs; element (n, c, p) at the dot product of ``x_pitches`` with it.
-        window: int64 [11]: rows and columns of the input image, of the output image (rows,
-            columns), columns of the kernel, strides, pads at top and left, dilations.
-            In order: height, width, out_height, out_width, kernel_columns, stride_rows,
+        window: int64 [11]: height, width, out_height, out_width, kernel_columns, stride_rows,
             stride_columns, pad_top, pad_left, dilation_rows, dilation_columns.
         groups: channel groups.
         trits: int8 [outputs, taps, channels of a group], as stored.
@@ -53,37 +60,44 @@ def draw_read_events(
         how many reads are wrong; where that is more than fits, the rest is not written.
     """
     outputs, taps, per_group = trits.shape
-    inputs = taps * per_group
-    total = window[2] * window[3] * outputs * inputs
+    inputs, height, width = taps * per_group, window[0], window[1]
+    positions = window[2] * window[3]
+    rows, columns = np.empty(positions, np.int64), np.empty(positions, np.int64)
+    _fill_places(window, rows, columns)
     found = 0
     for image in range(keys.shape[0]):
-        at, draw = 0, 0
+        cell, position, draw = -1, positions, 0
+        output, tap, channel, source, down, right = 0, 0, 0, 0, 0, 0
+        stored, index = 0, 0
         while True:
             start = add64(keys[image, 0], multiply64(GOLDEN, 2 * draw))
             gap = next_gap(random_number(start, keys[image, 1]), log_keep)
-            if gap >= total - at:
+            if gap >= (outputs * inputs - cell) * positions - position:
                 break
-            at += gap
-            position, rest = at // (outputs * inputs), at % (outputs * inputs)
-            output, rest = rest // inputs, rest % inputs
-            channel, tap = rest // taps, rest % taps
-            place = _input_place(window, position, tap)
-            if place >= 0:
-                source = output // (outputs // groups) * per_group + channel
-                value = x[image * x_pitches[0] + source * x_pitches[1] + place * x_pitches[2]]
+            position += gap
+            if position >= positions:
+                cell += position // positions
+                position %= positions
+                output, tap, channel, source, down, right = _split(
+                    cell, inputs, taps, outputs, per_group, groups, window
+                )
                 stored = int(trits[output, tap, channel])
-                choice = random_number(add64(start, GOLDEN), keys[image, 1])
-                wrong = read_value(stored, choice, levels)
-                if value != 0 and wrong != stored:
-                    if found < read.size:
-                        where[found, 0] = image
-                        where[found, 1] = position
-                        where[found, 2] = (
-                            output * inputs + rest if by_output else rest * outputs + output
-                        )
-                        read[found] = wrong
-                    found += 1
-            at += 1
+                rest = channel * taps + tap
+                index = cell if by_output else rest * outputs + output
+            row, column = rows[position] + down, columns[position] + right
+            if 0 <= row < height and 0 <= column < width:
+                place = image * x_pitches[0] + source * x_pitches[1]
+                if x[place + (row * width + column) * x_pitches[2]] != 0:
+                    choice = random_number(add64(start, GOLDEN), keys[image, 1])
+                    wrong = read_value(stored, choice, levels)
+                    if wrong != stored:
+                        if found < read.size:
+                            where[found, 0] = image
+                            where[found, 1] = position
+                            where[found, 2] = index
+                            read[found] = wrong
+                        found += 1
+            position += 1
             draw += 1
     return found
 
@@ -101,18 +115,24 @@ def apply_read_events(
         out: flat results, changed. out_pitches: as for x.
     """
     outputs, taps, per_group = trits.shape
-    inputs = taps * per_group
+    inputs, height, width = taps * per_group, window[0], window[1]
+    positions = window[2] * window[3]
+    rows, columns = np.empty(positions, np.int64), np.empty(positions, np.int64)
+    _fill_places(window, rows, columns)
+    output, tap, channel, source, down, right = 0, 0, 0, 0, 0, 0
+    before, stored = -1, 0
     for event in range(read.size):
-        image, position, cell = where[event, 0], where[event, 1], where[event, 2]
-        if by_output:
-            output, rest = cell // inputs, cell % inputs
-        else:
-            output, rest = cell % outputs, cell // outputs
-        channel, tap = rest // taps, rest % taps
-        place = _input_place(window, position, tap)
-        if place >= 0:
-            source = output // (outputs // groups) * per_group + channel
-            value = x[image * x_pitches[0] + source * x_pitches[1] + place * x_pitches[2]]
+        image, position, index = where[event, 0], where[event, 1], where[event, 2]
+        if index != before:
+            cell = index if by_output else index % outputs * inputs + index // outputs
+            output, tap, channel, source, down, right = _split(
+                cell, inputs, taps, outputs, per_group, groups, window
+            )
             stored = int(trits[output, tap, channel])
+            before = index
+        row, column = rows[position] + down, columns[position] + right
+        if 0 <= row < height and 0 <= column < width:
+            place = image * x_pitches[0] + source * x_pitches[1]
+            value = x[place + (row * width + column) * x_pitches[2]]
             at = image * out_pitches[0] + output * out_pitches[1] + position * out_pitches[2]
             out[at] += value * (values[output, read[event] + 1] - values[output, stored + 1])

@@ -88,9 +88,9 @@ def draw_faults(pairs, cells, log_keep, levels, keys, where, read):
 @kernel
 def write_trits(
     where, values, outputs, by_output, taps, per_group, shifts, span, tap_bits, planes, panels,
-    nonzero, negative,
+    counted, nonzero, negative, before,
 ):  # fmt: skip
-    """Write trits into packed weights, and keep their counts right.
+    """Write trits into packed weights.
 
     Args:
         where: int64, flat indices into the weights of the source graph.
@@ -101,7 +101,10 @@ def write_trits(
         shifts: int64 [outputs], where an output's first channel lies in its panel's words.
         span: uint64 of a panel. tap_bits: bits from one tap to the next.
         planes: 2, or 1 for the negative alone.
-        panels: uint64, packed weights. nonzero, negative: int64 [outputs, taps], counts.
+        panels: uint64, packed weights.
+        counted: whether to keep the counts right.
+        nonzero, negative: int64 [outputs, taps], counts.
+        before: uint64 [trits, 3], filled with what `restore` needs.
     """
     inputs = taps * per_group
     for i in range(where.size):
@@ -113,9 +116,25 @@ def write_trits(
         place = tap * tap_bits + rest // taps + shifts[output]
         at = (output >> 4) * span + (place >> 6) * planes * 16 + (output & 15)
         bit = np.uint64(1) << np.uint64(place & 63)
+        last = at + 16 * (planes - 1)
+        before[i, 0], before[i, 1], before[i, 2] = at, panels[at], panels[last]
+        if counted:
+            negative[output, tap] += (values[i] < 0) - int((panels[last] & bit) != 0)
+            if planes == 2:
+                nonzero[output, tap] += (values[i] != 0) - int((panels[at] & bit) != 0)
         if planes == 2:
-            nonzero[output, tap] += (values[i] != 0) - int((panels[at] & bit) != 0)
             panels[at] = (panels[at] | bit) if values[i] != 0 else (panels[at] & ~bit)
-            at += 16
-        negative[output, tap] += (values[i] < 0) - int((panels[at] & bit) != 0)
-        panels[at] = (panels[at] | bit) if values[i] < 0 else (panels[at] & ~bit)
+        panels[last] = (panels[last] | bit) if values[i] < 0 else (panels[last] & ~bit)
+
+
+@kernel
+def restore(before, planes, panels):
+    """Take back what `write_trits` wrote, last first.
+
+    Args:
+        before: uint64 [trits, 3], from `write_trits`. planes, panels: as there.
+    """
+    for i in range(len(before) - 1, -1, -1):
+        at = np.int64(before[i, 0])
+        panels[at] = before[i, 1]
+        panels[at + 16 * (planes - 1)] = before[i, 2]

@@ -26,12 +26,12 @@ class FaultyPlanes:
 
     Attributes:
         planes: copies of the packed planes.
-        drawn: the errors that are in them.
+        before: for each plane, what the errors overwrote; see `faults.write_trits`.
         key: of which run, and the number of the draw.
     """
 
     planes: tuple[PackedPlane, ...]
-    drawn: tuple[Faults, ...] = ()
+    before: tuple[npt.NDArray[np.uint64], ...] = ()
     key: tuple[object, ...] = ()
 
 
@@ -61,25 +61,32 @@ class HeldErrors:
     ) -> tuple[PackedPlane, ...]:
         """The worker's copy of the weights, brought to the draw of that number."""
         layer = self.operation.layer
+        clean = self.operation.planes(channels)
         held = chunk.faulty.get(layer.name)
         if held is None:
-            clean = self.operation.planes(channels)
             held = FaultyPlanes(tuple(plane.copy() for plane in clean))
             chunk.faulty[layer.name] = held
         key = (noise, number)
         if held.key != key:
-            stored = layer.trits.reshape(layer.planes, -1)
-            for plane, trits, old in zip(held.planes, stored, held.drawn, strict=False):
-                self._write(plane, Faults(old.where, trits[old.where]), channels)
-            held.drawn, held.key = take_faults(layer, errors, noise, number), key
-            for plane, drawn in zip(held.planes, held.drawn, strict=True):
-                self._write(plane, drawn, channels)
+            for plane, source, before in zip(held.planes, clean, held.before, strict=False):
+                faults.restore(before, self._stored_planes, plane.panels)
+                plane.nonzero[...], plane.negative[...] = source.nonzero, source.negative
+            drawn = take_faults(layer, errors, noise, number)
+            held.before = tuple(
+                self._write(plane, faulty, channels)
+                for plane, faulty in zip(held.planes, drawn, strict=True)
+            )
+            held.key = key
         return held.planes
 
-    def _write(self, plane: PackedPlane, drawn: Faults, channels: int) -> None:
-        layer, geometry = self.operation.layer, self.operation.step.geometry
-        taps = geometry.kernel[0] * geometry.kernel[1]
-        planes = 1 if self.operation.kernel == "plain" else 2
+    @property
+    def _stored_planes(self) -> int:
+        return 1 if self.operation.kernel == "plain" else 2
+
+    def _write(self, plane: PackedPlane, drawn: Faults, channels: int) -> npt.NDArray[np.uint64]:
+        layer, kernel = self.operation.layer, self.operation.step.geometry.kernel
+        taps = kernel[0] * kernel[1]
+        before = np.empty((len(drawn.where), 3), np.uint64)
         faults.write_trits(
             drawn.where,
             drawn.read,
@@ -90,11 +97,14 @@ class HeldErrors:
             self._shifts(channels),
             plane.span,
             plane.tap_bits,
-            planes,
+            self._stored_planes,
             plane.panels,
+            self.operation.kernel != "gated",  # gated products need no counts
             plane.nonzero,
             plane.negative,
+            before,
         )
+        return before
 
     def _shifts(self, channels: int) -> npt.NDArray[np.int64]:
         """Where each output's first channel lies in the words its panel reads."""
