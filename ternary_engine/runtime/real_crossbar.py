@@ -56,12 +56,13 @@ class RealCrossbarOperation:
         return self.piece.run(chunk, feeds, (self.step.target,))[0]
 
     def _per_sample(self, chunk: Chunk, x: Array, noise: Noise, errors: LayerErrors) -> Array:
-        alone = Chunk(images=1)
-        parts = [
-            self._held(alone, x[i : i + 1], chunk.first + i, noise, errors).copy()
-            for i in range(len(x))
-        ]
-        return np.concatenate(parts)
+        alone = chunk.faulty.setdefault(f"{self.step.target}/alone", Chunk(images=1))
+        name = f"{self.step.target}/samples"
+        for i in range(len(x)):
+            part = self._held(alone, x[i : i + 1], chunk.first + i, noise, errors)
+            result = chunk.real_buffer(name, (len(x), *part.shape[1:]), part.dtype)
+            result[i] = part[0]
+        return result
 
     def _held(
         self, chunk: Chunk, x: Array, sample: int, noise: Noise, errors: LayerErrors
