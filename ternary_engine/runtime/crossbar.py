@@ -19,6 +19,7 @@ from ternary_engine.runtime.layout import (
     valid_taps,
     window_counts,
 )
+from ternary_engine.runtime.tiles import TileProduct
 from ternary_engine.runtime.values import Chunk, CodeImages, SumImages
 from ternary_engine.runtime.weights import (
     PackedPlane,
@@ -113,6 +114,9 @@ class CrossbarOperation:
             if codes.kind == "binary"
             else plane_coefficients(codes.bits, codes.kind == "signed")
         )
+        self.tiles = None
+        if TileProduct.suits(step, layer, codes):
+            self.tiles = TileProduct(step, layer, codes, threshold)
         self._planes: dict[tuple[int, bool], tuple[PackedPlane, ...]] = {}
         self._bases: dict[ImageLayout, Bases] = {}
         self._lock = threading.Lock()
@@ -149,6 +153,9 @@ class CrossbarOperation:
     def __call__(self, chunk: Chunk) -> None:
         """Run on one chunk."""
         source = chunk.codes[self.step.source]
+        if self.tiles is not None and self.tiles.pays(source.layout, chunk.images):
+            self.tiles(chunk, self.target(chunk))
+            return
         planes = self.planes(source.layout.channels)
         if source.layout not in self._bases:
             self._bases[source.layout] = self.bases(source.layout, planes)
