@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     )
     from ternary_engine.network import Network
     from ternary_engine.physics.checks import PhysicsWarning
+    from ternary_engine.reporting import report
     from ternary_engine.sense import SenseAmp
     from ternary_engine.storage import load
     from ternary_engine.studies.population import population
@@ -76,6 +77,7 @@ __all__ = [
     "population",
     "read_image",
     "read_results",
+    "report",
     "sensitivity",
     "sweep",
     "tolerance",
@@ -112,6 +114,7 @@ _HOMES = {
     "load": "ternary_engine.storage",
     "population": "ternary_engine.studies.population",
     "read_results": "ternary_engine.sweeps",
+    "report": "ternary_engine.reporting",
     "sensitivity": "ternary_engine.studies.sensitivity",
     "sweep": "ternary_engine.sweeps",
     "tolerance": "ternary_engine.studies.tolerance",

@@ -16,6 +16,7 @@ from ternary_engine.cli.device import device
 from ternary_engine.cli.inspect import inspect
 from ternary_engine.cli.map import map
 from ternary_engine.cli.plot import plot
+from ternary_engine.cli.report import report
 from ternary_engine.cli.run import run
 from ternary_engine.cli.sense import sense
 from ternary_engine.cli.sweep import sweep
@@ -65,5 +66,5 @@ def entry(
         raise typer.Exit(2)
 
 
-for command in (demo, convert, inspect, run, bench, sweep, plot, map, device, sense):
+for command in (demo, convert, inspect, run, bench, sweep, plot, map, device, sense, report):
     app.command()(command)
