@@ -54,7 +54,9 @@ def sensitivity(
     axes.invert_yaxis()
     axes.xaxis.set_major_formatter(PercentFormatter(1.0))
     axes.set_xlabel("loss of accuracy (mean over trials, 95 % interval)")
-    axes.legend(frameon=False, fontsize=8)
+    axes.legend(
+        frameon=False, fontsize=8, ncols=2, loc="lower left", bbox_to_anchor=(0, 1), borderpad=0
+    )
     return axes
 
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from ternary_engine.network import Network
 from ternary_engine.sweeps.parallel import Backend
 from ternary_engine.sweeps.point import Point, as_points
-from ternary_engine.sweeps.results import Record, Results
+from ternary_engine.sweeps.results import COLUMNS, Record, Results
 from ternary_engine.sweeps.session import Batch, Session, check_count
 
 __all__ = ["PointProgress", "Progress", "iter_sweep", "sweep"]
@@ -137,10 +137,18 @@ def iter_sweep(
         backend=backend,
         scheduler=scheduler,
         batch_size=batch_size,
-        extra=list(dict.fromkeys(name for point in made for name in point.columns)),
+        extra=_own_columns(made),
         common_seeds=common_seeds,
     )
     return _states(session, made, wanted)
+
+
+def _own_columns(points: Sequence[Point]) -> list[str]:
+    names = list(dict.fromkeys(name for point in points for name in point.columns))
+    for name in names:
+        if name in COLUMNS:
+            raise ValueError(f"columns: {name!r} is a column of every results file; take another")
+    return names
 
 
 def _states(session: Session, points: Sequence[Point], wanted: int) -> Iterator[Progress]:

@@ -121,7 +121,8 @@ def _stream(cargo: Cargo, pending: Pending, settings: dict[str, Any]) -> Iterato
         call = joblib.delayed(run_block)
         outcomes = crew(call(cargo.settings, block, *_arrays(cargo)) for block in pending.blocks())
     try:
-        yield from outcomes
+        for outcome in outcomes:  # noqa: UP028 - `yield from` would pass on the close below
+            yield outcome
     finally:
         with warnings.catch_warnings():  # joblib warns of whoever leaves early, as Ctrl-C does
             warnings.simplefilter("ignore")

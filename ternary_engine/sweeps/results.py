@@ -221,7 +221,9 @@ def parse(content: bytes, name: str) -> tuple[tuple[str, ...], list[Record], int
             line += 1
             _check_record(record, width, reader.line_num == line)
             records.append(record)
-    except (ValueError, csv.Error) as error:
+    except csv.Error as error:  # the row after the last good one
+        raise FormatError(f"{name}:{line + 1}: damaged row: {error}") from error
+    except ValueError as error:
         raise FormatError(f"{name}:{line}: damaged row: {error}") from error
     return header, records, whole
 
