@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -87,6 +86,16 @@ def report(
     from ternary_engine.reporting import report as make
 
     options: dict[str, Any] = {"rates": rates} if rates else {}
+    said = {
+        "labels": labels,
+        "results": results,
+        "array": array,
+        "outputs": outputs,
+        "ber": ",".join(f"{rate:g}" for rate in rates) or None,
+        "trials": trials,
+        "vdd": vdd,
+        "seed": seed,
+    }
     with screen.patience("measuring"):
         page = make(
             net,
@@ -99,7 +108,7 @@ def report(
             trials=trials,
             seed=seed,
             results=swept,
-            command=_command(),
+            command=_command((network, data, output), said),
             **options,
         )
     written = len(page.encode("utf-8", "replace"))
@@ -144,6 +153,11 @@ def _swept(path: Path | None) -> Results | None:
         return read_results(path)
 
 
-def _command() -> str:
-    """The command line as it was typed."""
-    return shlex.join(["ternary-engine", *sys.argv[1:]])
+def _command(files: tuple[Path, Path, Path], options: dict[str, Any]) -> str:
+    """The command line that makes the same page; those that are None are left out."""
+    network, data, output = map(str, files)
+    words = ["ternary-engine", "report", network, "--data", data, "-o", output]
+    for name, value in options.items():
+        if value is not None:
+            words += [f"--{name}", str(value)]
+    return shlex.join(words)

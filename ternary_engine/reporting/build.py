@@ -76,6 +76,7 @@ def report(
         TypeError, ValueError: bad samples, labels, array or rates; no samples.
         OSError: ``out`` cannot be written.
     """
+    hashed = pack(net)[1]
     swept = read_results(results) if isinstance(results, str | os.PathLike) else results
     named = Path(results).name if isinstance(results, str | os.PathLike) else "results"
     made: list[tuple[str, str, Markup]] = [("network", "Network", sections.network(net))]
@@ -86,8 +87,8 @@ def report(
         made.append(("arrays", "Arrays", sections.arrays(mapping)))
         made.append(("cost", "Cost", sections.cost(priced)))
     if swept is not None:
-        made.append(("sweep", "Sweep", sections.sweep(swept, named)))
-    origin = sections.provenance(_provenance(net, seed), command)
+        made.append(("sweep", "Sweep", sections.sweep(swept, named, hashed)))
+    origin = sections.provenance(_provenance(net, hashed, seed), command)
     made.append(("provenance", "Provenance", origin))
     title = net.provenance.get("file", "network")
     html = page(title, _ports(net), _tiles(net, measured, mapping, priced), made)
@@ -151,13 +152,13 @@ def _tiles(
     return tiles or [(text.count(len(net.layers)), "layers")]
 
 
-def _provenance(net: Network, seed: int) -> list[tuple[str, str]]:
+def _provenance(net: Network, hashed: str, seed: int) -> list[tuple[str, str]]:
     machine = benchmark.machine()
     now = datetime.datetime.now(datetime.UTC)
     versions = {"ternary-engine": ternary_engine.__version__, **machine["versions"]}
     return [
         ("made", now.strftime("%Y-%m-%d %H:%M UTC")),
-        ("network hash", pack(net)[1]),
+        ("network hash", hashed),
         *((f"source: {key}", str(value)) for key, value in net.provenance.items()),
         ("seed", str(seed)),
         ("machine", f"{benchmark.device()}; {machine['system']}"),

@@ -66,6 +66,11 @@ def measure(
     Raises:
         ValueError: labels of the wrong length, outputs that are no classes, bad rates.
     """
+    for rate in rates:
+        if not 0.0 < rate <= 1.0:
+            raise ValueError(f"rates: got {rate}; they are bit error rates above 0, up to 1")
+    if not len(rates):
+        raise ValueError("rates: got none; a report takes at least one bit error rate")
     wanted = labels
     if wanted is None:
         wanted = accuracy.classes(accuracy.first_output(net.run(x)))

@@ -219,8 +219,11 @@ def _plain(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def sweep(results: Results, name: str) -> Markup:
-    """A sweep's figure, and its points."""
+def sweep(results: Results, name: str, network_hash: str) -> Markup:
+    """A sweep's figure, and its points; a note where it is of another network."""
+    place = results.columns.index("network_hash")
+    hashes = sorted({record[place] for record in results.records} - {network_hash})
+    others = [paragraph(f"Of another network than this page: {', '.join(hashes)}.", "note")]
     points = results.summary()
     keys = list(dict.fromkeys(key for one in points for key in one.cells))
     rows = [
@@ -238,6 +241,7 @@ def sweep(results: Results, name: str) -> Markup:
         "Sweep",
         figure(sweep_image(results), f"{name}: {text.count(len(results))} trials"),
         table(columns, rows, words=len(keys)),
+        *(others if hashes else []),
     )
 
 
