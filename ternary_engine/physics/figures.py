@@ -19,7 +19,14 @@ from ternary_engine.sense import SenseAmp
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["distributions", "error_rates_over", "read_regions", "transient"]
+__all__ = [
+    "distributions",
+    "error_rates_over",
+    "rates_by_corner",
+    "read_regions",
+    "state_origin",
+    "transient",
+]
 
 MODEL = "model; parameters chosen, none measured (docs/physics.md)"
 _FROM, _TO = -4.9, 4.9  # deviations of the probability axis
@@ -39,7 +46,8 @@ _KINDS = (
 )
 
 
-def _label(axes: Axes, text: str = MODEL) -> None:
+def state_origin(axes: Axes, text: str = MODEL) -> None:
+    """Write on a figure where its lines come from: model, or quoted."""
     figure = axes.get_figure(root=True)
     assert figure is not None
     figure.supxlabel(text, fontsize=7, color="0.4", ha="right", x=0.99)
@@ -73,7 +81,7 @@ def distributions(
         axes.axvline(threshold, color="0.4", linewidth=1, linestyle=":")
         axes.annotate(
             "just resolves in time",
-            (threshold, 3.0),
+            (threshold, -3.2),
             xytext=(3, 0),
             textcoords="offset points",
             fontsize=7,
@@ -81,7 +89,7 @@ def distributions(
             va="center",
         )
     axes.legend(fontsize=8, frameon=False, loc="upper left")
-    _label(axes)
+    state_origin(axes)
     return axes
 
 
@@ -112,7 +120,7 @@ def transient(
     axes.set_ylim(-0.03 * sense.supply, 1.04 * sense.supply)
     axes.set_title(f"{sense.flavour}, {sense.supply:g} V, sensed at the dotted line", fontsize=9)
     axes.legend(fontsize=7, frameon=False)
-    _label(axes)
+    state_origin(axes)
     return axes
 
 
@@ -132,12 +140,12 @@ def read_regions(found: ReadMap, title: str = "", ax: Axes | None = None) -> Axe
         at = np.argwhere(found.value == value)
         if len(at):
             row, column = at.mean(axis=0).astype(int)
-            name = f"{value:+d}" if value else "0"
+            name = {1: "+1", 0: "0", -1: "\N{MINUS SIGN}1"}[value]
             axes.text(found.r_blb[column], found.r_bl[row], name, color=colour, fontsize=14)
     axes.set_xlabel("resistance on BLb (Ω)")
     axes.set_ylabel("resistance on BL (Ω)")
     axes.set_title(title, fontsize=9)
-    _label(axes)
+    state_origin(axes)
     return axes
 
 
@@ -172,7 +180,7 @@ def error_rates_over(
     axes.set_xlabel(LABELS[axis])
     axes.set_ylabel("error rate per read")
     axes.legend(fontsize=7, frameon=False)
-    _label(axes, text)
+    state_origin(axes, text)
     return axes
 
 
@@ -200,5 +208,5 @@ def rates_by_corner(found: Sequence[Condition], ax: Axes | None = None) -> Axes:
     axes.set_ylabel("error rate per read")
     axes.set_yscale("log")
     axes.legend(fontsize=6, frameon=False, ncols=3, loc="lower left", bbox_to_anchor=(0, 1))
-    _label(axes)
+    state_origin(axes)
     return axes

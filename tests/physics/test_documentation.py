@@ -1,0 +1,102 @@
+"""docs/physics.md says what the code does."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import ternary_engine as te
+from ternary_engine.device import Drift, Programming
+from ternary_engine.physics.circuit import FLAVOURS
+from ternary_engine.physics.rates import error_rates
+from ternary_engine.physics.studies import conditions, separation
+
+
+@pytest.fixture
+def text(root: Path) -> str:
+    return (root / "docs" / "physics.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def values(text: str) -> dict[str, str]:
+    rows = re.findall(r"^\| (\w+) \| (\S+?)(?: .*?)? \| chosen", text, re.MULTILINE)
+    return dict(rows)
+
+
+def test_every_parameter_is_there_with_its_value_and_as_chosen(values: dict[str, str]) -> None:
+    for kind in (Programming, Drift):
+        for field in fields(kind):
+            assert float(values[field.name]) == field.default, field.name
+    for name in ("capacitance", "series_resistance", "noise_sigma", "resolve_share"):
+        assert float(values[name]) == getattr(te.SenseAmp(), name), name
+
+
+def test_every_transistor_parameter_is_there(text: str) -> None:
+    section = text[
+        text.index("| parameter | thick-oxide") : text.index("| parameter of `SenseAmp`")
+    ]
+    listed = set()
+    for names, thick, thin in re.findall(
+        r"^\| ([\w, ]+) \| (.*?) \| (.*?) \| chosen", section, re.M
+    ):
+        keys = names.split(", ")
+        listed |= set(keys)
+        for column, name in ((thick, "thick-oxide"), (thin, "thin-oxide")):
+            shown = [float(number) for number in re.findall(r"[\d.]+(?:e-\d+)?", column)]
+            holder = FLAVOURS[name]
+            known = [
+                getattr(holder if key == "mismatch_sigma" else holder.transistors, key)
+                for key in keys
+            ]
+            assert [float(one) for one in (shown * 2)[: len(known)]] == known, names
+    assert listed == {field.name for field in fields(FLAVOURS["nominal"].transistors)} | {
+        "mismatch_sigma"
+    }
+
+
+def test_rates_are_those_in_the_table(text: str) -> None:
+    rates = error_rates(te.Device(), te.SenseAmp())
+    degraded = error_rates(te.Device.preset("degraded"), te.SenseAmp())
+    for row, value in (
+        ("type 1, ±1 read as ∓1", f"{rates.sign_flip:.1e}".replace("e-0", "e-")),
+        ("type 2, ±1 read as 0", f"{rates.drop:.1e}".replace("e-0", "e-")),
+        ("type 3, 0 read as ±1", f"{100 * rates.rise:.1f} %"),
+        ("type 3, degraded", f"{100 * degraded.rise:.1f} %"),
+    ):
+        assert f"| {row} | {value} |" in text
+
+
+def test_figures_in_the_text(text: str) -> None:
+    gaps = [np.diff(separation(te.SenseAmp(vdd=v), te.Device()))[0] for v in (5.0, 1.2, 0.9)]
+    said = f"from {gaps[0] * 1e9:.0f} ns at 5 V to {gaps[1] * 1e9:.0f} ns at 1.2 V and"
+    assert said in text
+    assert f"{gaps[2] * 1e6:.1f} µs at 0.9 V" in text
+    sense = te.SenseAmp()
+    near, alone = sense.threshold(335e3), sense.threshold()
+    assert f"{near / 1e3:.0f} kΩ against 335 kΩ and {alone / 1e3:.0f} kΩ against" in text
+
+
+@pytest.mark.slow
+def test_pvt_figures(text: str) -> None:
+    found = conditions(
+        te.Device(),
+        te.SenseAmp(),
+        vdd=[1.08, 1.2, 1.32],
+        temperature=[-40, 27, 85],
+        corner=["ss", "sf", "tt", "fs", "ff"],
+    )
+    rise, drop = [one.rise for one in found], [one.drop for one in found]
+    assert f"between {100 * min(rise):.1f} % and {100 * max(rise):.0f} %" in text
+    assert max(drop) < 2.4e-4
+    assert "under 2.4e-4" in text
+
+
+def test_figures_exist(root: Path, text: str) -> None:
+    named = re.findall(r"\]\((figures/\S+\.png)\)", text)
+    assert len(named) >= 5
+    for name in named:
+        assert (root / "docs" / name).stat().st_size > 10_000
