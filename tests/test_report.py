@@ -183,7 +183,7 @@ def test_bad_input(net: Network, samples, tmp_path: Path) -> None:
     for rates in ([0.0], [], [0.1, 1.5]):
         with pytest.raises(ValueError, match="rates: got"):
             te.report(net, x, labels, rates=rates, trials=1)
-    with pytest.raises(ValueError, match="no samples"):
+    with pytest.raises(ValueError, match="at least one sample"):
         te.report(net, x[:0], labels[:0], rates=[0.1], trials=1)
 
 
