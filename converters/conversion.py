@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import onnx
 
@@ -56,13 +58,40 @@ def convert(
     Example:
         >>> network = convert("model.onnx")  # doctest: +SKIP
     """
+    return convert_openly(model, input_bits, calibration).network
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """A network and what it was made of.
+
+    Attributes:
+        network: the network.
+        source: the model as it was read.
+        graph: standard operators that do the same, constants folded.
+        cook: the layers and chains of the graph; None where everything is digital.
+    """
+
+    network: Network
+    source: onnx.ModelProto
+    graph: Graph
+    cook: Cook | None
+
+
+def convert_openly(
+    model: load.Source,
+    input_bits: int | None = None,
+    calibration: fixed_point.Calibration | None = None,
+) -> Conversion:
+    """Convert a model as `convert` does, and keep the workings."""
     fixed_point.check_options(input_bits, calibration)
     source, provenance = load.load(model)
     try:
         graph = _prepare(source, recent=input_bits is not None)
         ports = [_port(info) for info in (*graph.inputs, *graph.outputs)]
         inputs, outputs = ports[: len(graph.inputs)], ports[len(graph.inputs) :]
-        return _network(graph, inputs, outputs, provenance, input_bits, calibration)
+        network, cook = _network(graph, inputs, outputs, provenance, input_bits, calibration)
+        return Conversion(network, source, graph, cook)
     except ConversionError as error:
         raise ConversionError(f"{provenance['file']}: {error}") from error
 
@@ -104,10 +133,10 @@ def _network(
     provenance: dict[str, str],
     input_bits: int | None,
     calibration: fixed_point.Calibration | None,
-) -> Network:
+) -> tuple[Network, Cook | None]:
     shapes = batch.study(graph)
     if shapes.problem:
-        return _all_digital(graph, inputs, outputs, provenance, shapes.problem)
+        return _all_digital(graph, inputs, outputs, provenance, shapes.problem), None
     simplify(graph, shapes)
     analysis, layers = _analyse(graph, shapes)
     notes = []
@@ -115,8 +144,9 @@ def _network(
         effect = _quantise_inputs(graph, shapes, layers, input_bits, calibration)
         notes.append(effect or f"input_bits={input_bits}: no crossbar layer has a real input")
         analysis, layers = _analyse(graph, shapes)
-    steps = Partition(Cook(graph, shapes, analysis, layers)).steps()
-    return Network(
+    cook = Cook(graph, shapes, analysis, layers)
+    steps = Partition(cook).steps()
+    network = Network(
         inputs=tuple(_with_batch(p, shapes) for p in inputs),
         outputs=tuple(_output(p, shapes) for p in outputs),
         layers=tuple(item.layer() for item in layers.values()),
@@ -125,6 +155,7 @@ def _network(
         provenance=provenance,
         notes=(*notes, *_notes(layers, shapes.batching)),
     )
+    return network, cook
 
 
 def _analyse(graph: Graph, shapes: batch.Shapes) -> tuple[Analysis, dict[str, Weighted]]:

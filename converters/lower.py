@@ -111,6 +111,13 @@ def is_custom(proto: onnx.NodeProto) -> bool:
     return _key(proto) in _REGISTRY
 
 
+def is_dialect(proto: onnx.NodeProto) -> bool:
+    """Whether ONNX Runtime does not know the node, but a dialect here does."""
+    domain, op = _key(proto)
+    standard = domain.startswith("com.microsoft") or (not domain and onnx.defs.has(op))
+    return is_custom(proto) and not standard
+
+
 def check_operators(graph: onnx.GraphProto) -> None:
     """Refuse operators that nothing here and nothing in ONNX Runtime knows, all at once."""
     unknown = [f"{Node(p).label}" for p in _all_nodes(graph) if not _is_known(p)]

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ternary_engine import plot, zoo
+    from ternary_engine.checking import CheckReport, check
     from ternary_engine.codes import Codes
     from ternary_engine.converters import convert
     from ternary_engine.device import Device
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "CheckReport",
     "Codes",
     "ConversionError",
     "CostParameters",
@@ -68,6 +70,7 @@ __all__ = [
     "SweepWarning",
     "TernaryEngineError",
     "__version__",
+    "check",
     "convert",
     "cost",
     "iter_sweep",
@@ -88,6 +91,7 @@ __all__ = [
 # Numba and ONNX take most of a second to import; each name is fetched on first use, so that
 # `ternary-engine --help` and a script that only needs an exception stay quick.
 _HOMES = {
+    "CheckReport": "ternary_engine.checking",
     "Codes": "ternary_engine.codes",
     "CostParameters": "ternary_engine.mapping",
     "DigitalParameters": "ternary_engine.mapping",
@@ -109,6 +113,7 @@ _HOMES = {
     "SenseErrors": "ternary_engine.errors",
     "SweepWarning": "ternary_engine.sweeps",
     "TernaryEngineError": "ternary_engine.exceptions",
+    "check": "ternary_engine.checking",
     "convert": "ternary_engine.converters",
     "iter_sweep": "ternary_engine.sweeps",
     "load": "ternary_engine.storage",

@@ -10,6 +10,7 @@ import typer
 
 import ternary_engine
 from ternary_engine.cli.bench import bench
+from ternary_engine.cli.check import check
 from ternary_engine.cli.convert import convert
 from ternary_engine.cli.demo import demo
 from ternary_engine.cli.device import device
@@ -66,5 +67,5 @@ def entry(
         raise typer.Exit(2)
 
 
-for command in (demo, convert, inspect, run, bench, sweep, plot, map, device, sense, report):
+for command in (demo, convert, inspect, check, run, bench, sweep, plot, map, device, sense, report):
     app.command()(command)

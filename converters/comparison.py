@@ -1,0 +1,313 @@
+"""Runs a source graph and its network side by side; see `ternary_engine.checking`."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+import numpy as np
+import onnx
+from onnx import helper
+
+from ternary_engine.checking import HALF_ROUNDING, ROUNDING, Row
+from ternary_engine.codes import Codes
+from ternary_engine.converters import fixed_point, load, lower
+from ternary_engine.converters.batch import FREE_SIZES, Sampler
+from ternary_engine.converters.conversion import Conversion, convert_openly
+from ternary_engine.converters.graph import Array, Graph, Node, Session, typed
+from ternary_engine.converters.recipes import sums_name
+from ternary_engine.converters.weighted import feed
+from ternary_engine.exceptions import ConversionError
+from ternary_engine.network import Network, Port
+from ternary_engine.steps import (
+    Crossbar,
+    Decode,
+    Digital,
+    Encode,
+    LookupCodes,
+    Pool,
+    RealCrossbar,
+    ScaleReal,
+    Threshold,
+)
+
+CHUNK = 64  # samples run at once
+PROBE = "check:"  # begins the names of values that only a comparison asks for
+
+
+class Comparison:
+    """A model in both forms, and what was found so far.
+
+    Attributes:
+        rows: by value name.
+        samples: run so far. tied_samples: of these, those with a code on a tie.
+        argmax_agrees: samples with the same argmax, None where the output is no vector.
+        chunk: samples to add at once; 0 for all.
+    """
+
+    def __init__(self, model: load.Source, network: Network | None = None) -> None:
+        self.conversion: Conversion = convert_openly(model)
+        self.network: Network = network or self.conversion.network
+        if [p.name for p in self.network.inputs] != self.conversion.graph.input_names:
+            raise ValueError(
+                f"network: its inputs are {[p.name for p in self.network.inputs]}, the model's "
+                f"{self.conversion.graph.input_names}"
+            )
+        self.graph: Graph = self.conversion.graph
+        self.layers = _layers_of(self.network)
+        self.codes = _codes_of(self.network)
+        self.rows: dict[str, Row] = {}
+        self.samples = self.tied_samples = 0
+        self.argmax_agrees: int | None = None
+        self.chunk = 0 if self.network.batching == "whole" else CHUNK
+        self._source = _Source(self.conversion)
+        dtypes = self.conversion.cook.shapes.dtypes.values() if self.conversion.cook else ()
+        self.rounding = ROUNDING if np.float16 not in dtypes else HALF_ROUNDING
+        self._probe = _probe(self.network, self.codes)
+
+    def inputs(
+        self, data: fixed_point.Calibration | None, samples: int, seed: int
+    ) -> dict[str, Array]:
+        """The data by input name, or random samples."""
+        if data is not None:
+            return fixed_point.samples_of(self.graph, data, 0)
+        sampler = Sampler(self.graph, FREE_SIZES[0])
+        return sampler.draw(sampler.fixed or samples, 1.0, seed)
+
+    def add(self, feeds: dict[str, Array]) -> None:
+        """Run some samples and note what differs."""
+        wanted = self._source(feeds, self.network.batching)
+        count = len(next(iter(feeds.values())))
+        results = self._probe.run(feeds, threads=1)
+        got = {name.removeprefix(PROBE): value for name, value in results.items()}
+        disturbed, tied = np.zeros(count, np.bool_), np.zeros(count, np.bool_)
+        for step in self.network.steps:
+            targets = step.targets if isinstance(step, Digital) else (step.target,)
+            for target in targets:
+                tensor, _, rest = target.partition(":codes")
+                if target in self.codes and tensor in wanted and "/" not in rest:
+                    self._codes(target, tensor, rest, wanted, got, feeds, disturbed, tied)
+                elif target in got and target in wanted and target not in self.codes:
+                    self._real(target, wanted[target], got[target], disturbed)
+        self.samples += count
+        self.tied_samples += int(tied.sum())
+        self._argmax(wanted, got)
+
+    def _codes(
+        self,
+        target: str,
+        tensor: str,
+        axis: str,
+        wanted: Mapping[str, Array],
+        got: Mapping[str, Array],
+        feeds: Mapping[str, Array],
+        disturbed: Array,
+        tied: Array,
+    ) -> None:
+        code, ours = self.codes[target], got[target]
+        truth = np.asarray(wanted[tensor], np.float32)
+        truth = (np.moveaxis(truth, -1, 1) if axis == "2" else truth).reshape(ours.shape)
+        apart = np.abs(truth - ours)
+        row = self._row(target, tensor, "codes", truth, apart)
+        different = ~(apart <= code.scale / 2)
+        if not different.any():
+            return
+        by_sample = different.reshape(len(different), -1)
+        row.different += int(by_sample.sum())
+        row.following += int(by_sample[disturbed].sum())
+        fresh = by_sample.any(axis=1) & ~disturbed
+        if fresh.any():
+            again = self._again(target, tensor, axis, wanted, feeds, fresh, ours.shape)
+            if again is not None:
+                on_ties = different[fresh] & (np.abs(again - ours[fresh]) <= code.scale / 2)
+                row.ties += int(on_ties.sum())
+                tied |= by_sample.any(axis=1) & fresh
+        disturbed |= by_sample.any(axis=1)
+
+    def _again(
+        self,
+        target: str,
+        tensor: str,
+        axis: str,
+        wanted: Mapping[str, Array],
+        feeds: Mapping[str, Array],
+        samples: Array,
+        shape: tuple[int, ...],
+    ) -> Array | None:
+        """What the source's operators make of the network's sums, where those are the same."""
+        cook = self.conversion.cook
+        if cook is None:
+            return None
+        recipe = cook.codes(tensor, int(axis or 1))
+        start = recipe.sums or recipe.real
+        if start is None or start not in wanted or start == tensor:
+            return None
+        part = {name: value[samples] for name, value in feeds.items()}
+        ours = self._start_value(start, sums=recipe.sums is not None, feeds=part)
+        theirs = wanted[start][samples]
+        if ours is None or np.abs(
+            ours.reshape(theirs.shape) - theirs
+        ).max() > self.rounding * np.abs(theirs).max(initial=1e-30):
+            return None
+        values = {name: value[samples] for name, value in wanted.items() if value.ndim}
+        values[start] = ours.reshape(theirs.shape).astype(theirs.dtype)
+        again = np.asarray(_run_between(self.graph, start, tensor, values), np.float32)
+        again = np.moveaxis(again, -1, 1) if axis == "2" else again
+        return again.reshape(-1, *shape[1:])
+
+    def _start_value(self, start: str, *, sums: bool, feeds: dict[str, Array]) -> Array | None:
+        """The network's own value of a chain's first tensor."""
+        if not sums:
+            port = Port(start, "float32", (None,))
+            probe = dataclasses.replace(self.network, outputs=(port, *self.network.outputs))
+            return np.asarray(dict(probe.run(feeds, threads=1))[start])
+        cook = self.conversion.cook
+        assert cook is not None
+        item = cook.layers[start]
+        scaled = feed(self.graph, item)
+        step = ScaleReal(
+            source=sums_name(start), target=PROBE, scale=scaled.scale, offset=scaled.bias,
+            form=cook.form(start, start),
+        )  # fmt: skip
+        port = Port(PROBE, "float32", (None,))
+        probe = dataclasses.replace(
+            self.network, steps=(*self.network.steps, step), outputs=(port, *self.network.outputs)
+        )
+        return np.asarray(dict(probe.run(feeds, threads=1))[PROBE])
+
+    def _real(self, name: str, truth: Array, ours: Array, disturbed: Array) -> None:
+        apart = np.abs(truth.astype(np.float64) - ours)
+        row = self._row(name, name, "real", truth, apart)
+        different = ~(apart <= self.rounding * np.abs(truth).max(initial=1e-30))
+        by_sample = different.reshape(len(disturbed), -1) if different.size else different
+        if different.any() and len(different) == len(disturbed):
+            row.different += int(by_sample.sum())
+            row.following += int(by_sample[disturbed].sum())
+            disturbed |= by_sample.any(axis=1)
+
+    def _row(self, target: str, tensor: str, kind: str, truth: Array, apart: Array) -> Row:
+        if target not in self.rows:
+            self.rows[target] = Row(self.layers.get(target, ""), tensor, kind)
+        row = self.rows[target]
+        row.elements += truth.size
+        largest = float(np.abs(truth.astype(np.float64)).max(initial=1e-30))
+        row.error = max(row.error, float(apart.max(initial=0.0)) / largest)
+        return row
+
+    def _argmax(self, wanted: Mapping[str, Array], got: Mapping[str, Array]) -> None:
+        name = self.network.outputs[0].name
+        if len(self.network.outputs) == 1 and name in wanted and name in got:
+            truth, ours = wanted[name], np.asarray(got[name])
+            if truth.ndim == 2 and truth.shape[1] > 1:
+                same = int((truth.argmax(1) == ours.argmax(1)).sum())
+                self.argmax_agrees = (self.argmax_agrees or 0) + same
+
+
+class _Source:
+    """Every value of the source: of the model itself, or of its standard form."""
+
+    def __init__(self, conversion: Conversion) -> None:
+        graph = conversion.graph
+        names = list(dict.fromkeys(o for node in graph.nodes for o in node.outputs if o))
+        self._standard = Session(graph.model(graph.nodes, graph.inputs, names)), names
+        self._model: tuple[Session, list[str]] | None = None
+        self._fixed = 0
+        model = conversion.source
+        if not any(lower.is_dialect(node) for node in model.graph.node):
+            probe = onnx.ModelProto()
+            probe.CopyFrom(model)
+            known = [o.name for o in probe.graph.output]
+            inner = [o for node in model.graph.node for o in node.output if o and o not in known]
+            probe.graph.output.extend(map(helper.make_empty_tensor_value_info, inner))
+            constants = {t.name for t in model.graph.initializer}
+            sizes = [
+                i.type.tensor_type.shape.dim[0].dim_value
+                for i in model.graph.input
+                if i.name not in constants and i.type.tensor_type.shape.dim
+            ]
+            self._fixed = max(sizes, default=0)
+            try:
+                self._model = Session(probe), [*known, *inner]
+            except ConversionError:  # e.g. values that are no tensors: the standard form will do
+                self._model = None
+
+    def __call__(self, feeds: dict[str, Array], batching: str) -> dict[str, Array]:
+        """Values by name, the inputs too."""
+        values = dict(feeds)
+        if batching == "single" and len(next(iter(feeds.values()))) > 1:
+            values |= _run_parts(*self._standard, feeds, 1)
+        else:
+            values |= dict(zip(self._standard[1], self._standard[0](feeds), strict=True))
+        if self._model is not None:
+            count = len(next(iter(feeds.values())))
+            size = self._fixed if batching != "whole" and self._fixed else count
+            if count % max(size, 1) == 0:
+                values |= _run_parts(*self._model, feeds, size or 1)
+        return values
+
+
+def _run_parts(
+    session: Session, names: list[str], feeds: dict[str, Array], size: int
+) -> dict[str, Array]:
+    """Run so many samples at a time."""
+    count = len(next(iter(feeds.values())))
+    parts = [
+        session({n: v[i : i + size] for n, v in feeds.items()}, names)
+        for i in range(0, max(count, 1), size)
+    ]
+    if len(parts) == 1:
+        return dict(zip(names, parts[0], strict=True))
+    return {
+        name: np.concatenate(column)
+        for name, column in zip(names, zip(*parts, strict=True), strict=True)
+        if column[0].ndim and len(column[0]) == size
+    }
+
+
+def _run_between(graph: Graph, start: str, end: str, values: Mapping[str, Array]) -> Array:
+    """The operators between two tensors on given values."""
+    producers, needed = graph.producers(), {end}
+    nodes: list[Node] = []
+    for node in reversed(graph.nodes):
+        if needed.intersection(node.outputs) and start not in node.outputs:
+            nodes.append(node)
+            needed.update(graph.dependencies(node))
+    fed = {n for n in needed if n == start or n not in producers}
+    inputs = [typed(n, values[n].dtype, [None] * values[n].ndim) for n in sorted(fed)]
+    session = Session(graph.model(nodes[::-1], inputs, [end]))
+    return session({name: values[name] for name in fed}, [end])[0]
+
+
+def _codes_of(network: Network) -> dict[str, Codes]:
+    codes: dict[str, Codes] = {}
+    for step in network.steps:
+        if isinstance(step, Encode | Threshold | LookupCodes):
+            codes[step.target] = step.codes
+        elif isinstance(step, Pool):
+            codes[step.target] = codes[step.source]
+    return codes
+
+
+def _layers_of(network: Network) -> dict[str, str]:
+    """Which layer each value is the result of, where one is."""
+    found: dict[str, str] = {}
+    for step in network.steps:
+        if isinstance(step, Crossbar | RealCrossbar):
+            found[step.target] = step.layer
+        elif not isinstance(step, Digital) and step.source in found:
+            found[step.target] = found[step.source]
+    return found
+
+
+def _probe(network: Network, codes: Mapping[str, Codes]) -> Network:
+    """The network with every value as an output."""
+    decodes = tuple(Decode(source=name, target=PROBE + name, form="NCHW") for name in codes)
+    names = [port.name for port in network.outputs]
+    for step in network.steps:
+        if isinstance(step, Digital):
+            names += step.targets
+        elif step.target not in codes and not isinstance(step, Crossbar):
+            names.append(step.target)
+    names += [step.target for step in decodes]
+    ports = tuple(Port(name, "float32", (None,)) for name in dict.fromkeys(names))
+    return dataclasses.replace(network, steps=(*network.steps, *decodes), outputs=ports)
