@@ -140,7 +140,9 @@ def _tiles(
         tiles.append((text.percent(measured.error_free), "accuracy without errors"))
     if measured is not None and measured.dots:
         worst = measured.dots[-1]
-        tiles.append((text.percent(worst.accuracy.value), f"at bit error rate {worst.rate:g}"))
+        what = "" if measured.labelled else "same answers "
+        shown = text.percent(worst.accuracy.value)
+        tiles.append((shown, f"{what}at bit error rate {worst.rate:g}"))
     if mapping is not None and priced is not None:
         total = mapping.totals
         tiles += [

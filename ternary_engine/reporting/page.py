@@ -54,8 +54,8 @@ svg text{fill:var(--soft);font:12px system-ui,sans-serif}
 .reach{stroke:var(--accent);stroke-width:5;stroke-opacity:.35}.dot{fill:var(--accent)}
 .arrays{display:flex;flex-wrap:wrap;gap:1rem 1.6rem;align-items:flex-end}
 .arrays figure{margin:0;max-width:100%}.arrays svg{max-width:100%;height:auto;display:block}
-.spare{fill:var(--card)}.used{fill:var(--accent);fill-opacity:.75}
-.lines{fill:none;stroke:var(--line)}
+.spare{fill:var(--line);fill-opacity:.6}.used{fill:var(--accent);fill-opacity:.75}
+.lines{fill:none;stroke:var(--page)}
 .bar{display:flex;min-width:160px;height:.95rem;margin-top:.25rem}
 .bar i{display:block;height:100%;min-width:0}
 .key{display:flex;flex-wrap:wrap;gap:.2rem 1.1rem;font-size:.85rem;color:var(--soft)}

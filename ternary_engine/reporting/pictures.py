@@ -103,7 +103,7 @@ def occupancy(layer: LayerMapping) -> Markup:
     rows, columns = layer.row_splits, layer.column_splits
     used = (layer.matrix[1] / layer.array[1], layer.matrix[0] / layer.array[0])
     shape = layer.array[0] / layer.array[1]  # arrays need not be square
-    side = max(3.0, min(28.0, 1080 / columns, 400 / (rows * shape)))
+    side = max(3.0, min(20.0, 1080 / columns, 160 / (rows * shape)))
     line = 0.6 / side
     parts = [
         f'<rect class="spare" width="{columns}" height="{rows * shape:.6g}"/>',

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ternary_engine import summary, text
-from ternary_engine.mapping import Cost, Mapping
+from ternary_engine.mapping import Cost, LayerMapping, Mapping
 from ternary_engine.mapping.costs import ENERGIES
 from ternary_engine.mapping.parameters import SOURCES
 from ternary_engine.mapping.tables import energy
@@ -137,14 +137,7 @@ def arrays(mapping: Mapping) -> Markup:
         f"{mapping.outputs}; one row is sensed per cycle, in all arrays of a layer at once. "
         "Reads and cycles are per inference."
     )
-    pictures = Markup(
-        "".join(
-            figure(
-                occupancy(one), f"{one.name}: {text.percent(one.utilisation, 1)} of {one.arrays}"
-            )
-            for one in mapping.layers
-        )
-    )
+    pictures = Markup("".join(figure(occupancy(one), _filled(one)) for one in mapping.layers))
     return section(
         "arrays",
         "Mapping onto arrays",
@@ -153,6 +146,11 @@ def arrays(mapping: Mapping) -> Markup:
         Markup("<h3>Occupancy: each square an array, filled where pairs are in use</h3>"),
         Markup(f'<div class="arrays">{pictures}</div>'),
     )
+
+
+def _filled(layer: LayerMapping) -> str:
+    many = f"{text.count(layer.arrays)} arrays" if layer.arrays > 1 else "1 array"
+    return f"{layer.name}: {text.percent(layer.utilisation, 1)} of {many}"
 
 
 _PARTS = ("sensing", "popcount", "additions", "thresholds", "buffers")
