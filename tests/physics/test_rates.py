@@ -196,7 +196,7 @@ def test_bad_options(options, said: str) -> None:
 def test_quadrature_is_what_long_counting_finds(name: str, seed: int) -> None:
     device, sense = CASES[name]
     exact = error_rates(device, sense)
-    n = 10_000_000
+    n = 4_000_000
     counted = error_rates(device, sense, method="monte-carlo", samples=n, seed=seed)
     for kind in KINDS:
         hits = round(getattr(counted, kind) * n)
