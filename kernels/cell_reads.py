@@ -57,7 +57,8 @@ def draw_read_events(
         read: int8 [room], filled with what the cell is read as.
 
     Returns:
-        how many reads are wrong; where that is more than fits, the rest is not written.
+        how many reads are wrong; where that is more than fits, the rest is not written. The place
+        after the last may be written over.
     """
     outputs, taps, per_group = trits.shape
     inputs, height, width = taps * per_group, window[0], window[1]
@@ -90,13 +91,12 @@ def draw_read_events(
                 if x[place + (row * width + column) * x_pitches[2]] != 0:
                     choice = random_number(add64(start, GOLDEN), keys[image, 1])
                     wrong = read_value(stored, choice, levels)
-                    if wrong != stored:
-                        if found < read.size:
-                            where[found, 0] = image
-                            where[found, 1] = position
-                            where[found, 2] = index
-                            read[found] = wrong
-                        found += 1
+                    if found < read.size:  # overwritten by the next one where this does not err
+                        where[found, 0] = image
+                        where[found, 1] = position
+                        where[found, 2] = index
+                        read[found] = wrong
+                    found += int(wrong != stored)
             position += 1
             draw += 1
     return found

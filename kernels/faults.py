@@ -42,9 +42,8 @@ def read_value(stored, random, levels):
     row = stored + 1
     smaller = -1 if stored > -1 else 0
     larger = 1 if stored < 1 else 0
-    if random < levels[row, 0]:
-        return smaller
-    return larger if random < levels[row, 1] else stored
+    either = larger if random < levels[row, 1] else stored
+    return smaller if random < levels[row, 0] else either
 
 
 @kernel
@@ -61,7 +60,7 @@ def draw_faults(pairs, cells, log_keep, levels, keys, where, read):
 
     Returns:
         how many err; where that is more than fits, the rest is not written: draw again with
-        more room.
+        more room. The place after the last may be written over.
     """
     found = 0
     draw = 0
@@ -76,11 +75,10 @@ def draw_faults(pairs, cells, log_keep, levels, keys, where, read):
         stored = np.int64(state & 1) - np.int64(state >> 1)
         choice = random_number(add64(start, GOLDEN), keys[1])
         value = read_value(stored, choice, levels)
-        if value != stored:
-            if found < where.size:
-                where[found] = cell
-                read[found] = value
-            found += 1
+        if found < where.size:  # overwritten by the next one where this candidate does not err
+            where[found] = cell
+            read[found] = value
+        found += int(value != stored)
         cell += 1
         draw += 1
 

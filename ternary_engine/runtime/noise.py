@@ -74,6 +74,12 @@ class Faults:
 
 def share_levels(table: Array) -> tuple[float, UInt64Array]:
     """The largest error rate of a table, and `faults.read_value`'s levels."""
+    return _share_levels(table.tobytes())
+
+
+@functools.lru_cache(maxsize=256)
+def _share_levels(table_bytes: bytes) -> tuple[float, UInt64Array]:
+    table = np.frombuffer(table_bytes, np.float64).reshape(3, 3)
     wrong = table * (1.0 - np.eye(3))
     rate = float(wrong.sum(axis=1).max())
     others = np.array([[wrong[0, 1], wrong[0, 2]], [wrong[1, 0], wrong[1, 2]], wrong[2, :2]])

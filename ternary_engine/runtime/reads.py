@@ -33,7 +33,7 @@ Array = npt.NDArray[Any]
 # Below this many candidates in the cells of an output, if all were sensed, candidates are cheaper
 # than tables (bench/bench_errors.py). It looks at the layer alone, never at the data: which sampler
 # runs decides which random numbers are used, and those must not depend on how a batch is split.
-RARE_CANDIDATES = 0.7
+RARE_CANDIDATES = 1.0
 
 _NO_RARE = RareTables(52, np.zeros(0, np.uint64), 1, np.zeros(6, np.uint64))
 _NO_FREQUENT = FrequentTables(np.zeros(0, np.uint64), np.zeros((3, 6), np.int64))
