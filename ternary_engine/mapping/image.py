@@ -245,7 +245,9 @@ def _parse(body: str) -> Cells:
         low = table[name] == "LRS"
         odd = np.flatnonzero(~low & (table[name] != "HRS"))
         if odd.size:
-            raise FormatError(f"damaged line: {name} is {str(table[name][odd[0]])!r}, not LRS or HRS")
+            raise FormatError(
+                f"damaged line: {name} is {str(table[name][odd[0]])!r}, not LRS or HRS"
+            )
         state |= low.astype(np.uint8) << bit
     array, row, column = (np.ascontiguousarray(table[name]) for name in _NUMBERS)
     return Cells(array, row, column, state)

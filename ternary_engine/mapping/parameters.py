@@ -14,9 +14,13 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from ternary_engine.device import Device
+    from ternary_engine.sense import SenseAmp
 
 __all__ = ["FLOAT32", "INT8", "SOURCES", "CostParameters", "DigitalParameters"]
 
@@ -90,6 +94,44 @@ class CostParameters:
     def __post_init__(self) -> None:
         energies = ("sense", "gated", "popcount", "add", "compare", "real_add")
         _check(self, (*energies, "buffer_read", "buffer_write", "pipeline_cycles"))
+
+    @classmethod
+    def from_amplifier(
+        cls,
+        amplifier: SenseAmp,
+        device: Device | None = None,
+        *,
+        zeros: float = 1 / 3,
+        **others: float,
+    ) -> CostParameters:
+        """Take sense energy, supply and cycle time from the model of the sense amplifier.
+
+        Args:
+            amplifier: the amplifier; its energy is that of a read and the precharge after it.
+            device: its medians are read; defaults to `Device()`.
+            zeros: share of pairs that store 0, whose read does not resolve; defaults to a third.
+            others: further parameters by name; ``vdd_reference`` is where those hold.
+
+        Raises:
+            ValueError, TypeError: a share outside 0 to 1, a bad parameter.
+
+        Examples:
+            >>> import ternary_engine as te
+            >>> parameters = CostParameters.from_amplifier(te.SenseAmp(vdd=0.9))
+            >>> parameters.vdd, parameters.cycle_time
+            (0.9, 1e-07)
+        """
+        from ternary_engine.device import Device
+
+        if not 0.0 <= zeros <= 1.0:
+            raise ValueError(f"zeros: got {zeros}; it takes a share from 0 to 1")
+        cell = device or Device()
+        low, high = (float(cell.resistance(state).median) for state in ("lrs", "hrs"))
+        one, zero = amplifier.read([low, high], [high, high]).energy.tolist()
+        vdd, sense = amplifier.supply, (1.0 - zeros) * one + zeros * zero
+        plain = cls(vdd=vdd, cycle_time=2.0 * amplifier.sense_time, **others)  # type: ignore[arg-type]
+        # The energy holds at the amplifier's own supply, all others at the reference.
+        return dataclasses.replace(plain, sense=sense / plain.energy_scale)
 
     @property
     def energy_scale(self) -> float:

@@ -183,6 +183,19 @@ def test_every_default_has_a_source_and_a_label() -> None:
     assert (FLOAT32.bits, INT8.bits) == (32, 8)
 
 
+def test_the_amplifier_gives_energy_supply_and_time() -> None:
+    amplifier, device = te.SenseAmp(vdd=0.9, sense_time=80e-9), te.Device()
+    low, high = device.resistance("lrs").median, device.resistance("hrs").median
+    one, zero = amplifier.read([low, high], [high, high]).energy
+    taken = te.CostParameters.from_amplifier(amplifier, device, zeros=0.25, add=1e-15)
+    assert taken.sense * taken.energy_scale == pytest.approx(0.75 * one + 0.25 * zero)
+    assert taken.energy_scale == pytest.approx(0.5625)
+    assert (taken.vdd, taken.vdd_reference, taken.add) == (0.9, 1.2, 1e-15)
+    assert taken.cycle_time == pytest.approx(160e-9)
+    with pytest.raises(ValueError, match=r"zeros: got 1\.5"):
+        te.CostParameters.from_amplifier(amplifier, zeros=1.5)
+
+
 @pytest.mark.parametrize(
     ("changes", "kind", "expected"),
     [({"sense": -1.0}, ValueError, "sense: got -1"), ({"vdd": 0}, ValueError, "vdd: got 0"),
