@@ -6,18 +6,16 @@ import dataclasses
 from collections.abc import Mapping
 
 import numpy as np
-import onnx
-from onnx import helper
 
 from ternary_engine.checking import HALF_ROUNDING, ROUNDING, Row
 from ternary_engine.codes import Codes
-from ternary_engine.converters import fixed_point, load, lower
+from ternary_engine.converters import fixed_point, load
 from ternary_engine.converters.batch import FREE_SIZES, Sampler
 from ternary_engine.converters.conversion import Conversion, convert_openly
-from ternary_engine.converters.graph import Array, Graph, Node, Session, typed
+from ternary_engine.converters.graph import Array, Graph
 from ternary_engine.converters.recipes import sums_name
+from ternary_engine.converters.source import SourceValues, run_between
 from ternary_engine.converters.weighted import feed
-from ternary_engine.exceptions import ConversionError
 from ternary_engine.network import Network, Port
 from ternary_engine.steps import (
     Crossbar,
@@ -60,7 +58,7 @@ class Comparison:
         self.samples = self.tied_samples = 0
         self.argmax_agrees: int | None = None
         self.chunk = 0 if self.network.batching == "whole" else CHUNK
-        self._source = _Source(self.conversion)
+        self._source = SourceValues(self.conversion)
         dtypes = self.conversion.cook.shapes.dtypes.values() if self.conversion.cook else ()
         self.rounding = ROUNDING if np.float16 not in dtypes else HALF_ROUNDING
         self._probe = _probe(self.network, self.codes)
@@ -151,7 +149,7 @@ class Comparison:
             return None
         values = {name: value[samples] for name, value in wanted.items() if value.ndim}
         values[start] = ours.reshape(theirs.shape).astype(theirs.dtype)
-        again = np.asarray(_run_between(self.graph, start, tensor, values), np.float32)
+        again = np.asarray(run_between(self.graph, start, tensor, values), np.float32)
         again = np.moveaxis(again, -1, 1) if axis == "2" else again
         return again.reshape(-1, *shape[1:])
 
@@ -201,81 +199,6 @@ class Comparison:
             if truth.ndim == 2 and truth.shape[1] > 1:
                 same = int((truth.argmax(1) == ours.argmax(1)).sum())
                 self.argmax_agrees = (self.argmax_agrees or 0) + same
-
-
-class _Source:
-    """Every value of the source: of the model itself, or of its standard form."""
-
-    def __init__(self, conversion: Conversion) -> None:
-        graph = conversion.graph
-        names = list(dict.fromkeys(o for node in graph.nodes for o in node.outputs if o))
-        self._standard = Session(graph.model(graph.nodes, graph.inputs, names)), names
-        self._model: tuple[Session, list[str]] | None = None
-        self._fixed = 0
-        model = conversion.source
-        if not any(lower.is_dialect(node) for node in model.graph.node):
-            probe = onnx.ModelProto()
-            probe.CopyFrom(model)
-            known = [o.name for o in probe.graph.output]
-            inner = [o for node in model.graph.node for o in node.output if o and o not in known]
-            probe.graph.output.extend(map(helper.make_empty_tensor_value_info, inner))
-            constants = {t.name for t in model.graph.initializer}
-            sizes = [
-                i.type.tensor_type.shape.dim[0].dim_value
-                for i in model.graph.input
-                if i.name not in constants and i.type.tensor_type.shape.dim
-            ]
-            self._fixed = max(sizes, default=0)
-            try:
-                self._model = Session(probe), [*known, *inner]
-            except ConversionError:  # e.g. values that are no tensors: the standard form will do
-                self._model = None
-
-    def __call__(self, feeds: dict[str, Array], batching: str) -> dict[str, Array]:
-        """Values by name, the inputs too."""
-        values = dict(feeds)
-        if batching == "single" and len(next(iter(feeds.values()))) > 1:
-            values |= _run_parts(*self._standard, feeds, 1)
-        else:
-            values |= dict(zip(self._standard[1], self._standard[0](feeds), strict=True))
-        if self._model is not None:
-            count = len(next(iter(feeds.values())))
-            size = self._fixed if batching != "whole" and self._fixed else count
-            if count % max(size, 1) == 0:
-                values |= _run_parts(*self._model, feeds, size or 1)
-        return values
-
-
-def _run_parts(
-    session: Session, names: list[str], feeds: dict[str, Array], size: int
-) -> dict[str, Array]:
-    """Run so many samples at a time."""
-    count = len(next(iter(feeds.values())))
-    parts = [
-        session({n: v[i : i + size] for n, v in feeds.items()}, names)
-        for i in range(0, max(count, 1), size)
-    ]
-    if len(parts) == 1:
-        return dict(zip(names, parts[0], strict=True))
-    return {
-        name: np.concatenate(column)
-        for name, column in zip(names, zip(*parts, strict=True), strict=True)
-        if column[0].ndim and len(column[0]) == size
-    }
-
-
-def _run_between(graph: Graph, start: str, end: str, values: Mapping[str, Array]) -> Array:
-    """The operators between two tensors on given values."""
-    producers, needed = graph.producers(), {end}
-    nodes: list[Node] = []
-    for node in reversed(graph.nodes):
-        if needed.intersection(node.outputs) and start not in node.outputs:
-            nodes.append(node)
-            needed.update(graph.dependencies(node))
-    fed = {n for n in needed if n == start or n not in producers}
-    inputs = [typed(n, values[n].dtype, [None] * values[n].ndim) for n in sorted(fed)]
-    session = Session(graph.model(nodes[::-1], inputs, [end]))
-    return session({name: values[name] for name in fed}, [end])[0]
 
 
 def _codes_of(network: Network) -> dict[str, Codes]:

@@ -151,6 +151,7 @@ class Partition:
                 target=sums_name(tensor),
                 layer=item.name,
                 geometry=layer_geometry(item.node, self.shapes, item.shape, image, item.pads),
+                apart=item.apart,
             )
         )
         self._want(item.source).axes.add(axis)

@@ -21,7 +21,7 @@ from ternary_engine.converters.thresholds import (
     to_values,
 )
 from ternary_engine.converters.values import Analysis
-from ternary_engine.converters.weighted import Weighted, feed
+from ternary_engine.converters.weighted import Weighted, feed, feeds_apart
 from ternary_engine.converters.windows import pool_geometry
 from ternary_engine.steps import Encode, LookupCodes, LookupReal, Pool, ScaleReal, Step, Threshold
 
@@ -90,6 +90,9 @@ class Cook:
             return None
         if (tensor, axis) in self._not_of_sums:
             return None
+        layer = self.layers.get(tensor)
+        if layer is not None and layer.apart:
+            return self._apart(tensor, layer) if self.channel_axis(tensor) == axis else None
         chains = list(self.walker.chains(tensor, axis, moves=False))
         chain = chains[-1]
         item = self.integer_layer(chain.source)
@@ -118,7 +121,16 @@ class Cook:
     def integer_layer(self, tensor: str) -> Weighted | None:
         """The layer with integer sums whose output the tensor is."""
         item = self.layers.get(tensor)
-        return item if item is not None and item.where == "crossbar" else None
+        one_sum = item is not None and item.where == "crossbar" and not item.apart
+        return item if one_sum else None
+
+    def _apart(self, tensor: str, item: Weighted) -> tuple[Step, str]:
+        """The real output of a layer with two sums for each output."""
+        plus, minus = feeds_apart(self.graph, item)
+        return ScaleReal(
+            source=sums_name(tensor), target=tensor, scale=plus.scale, offset=plus.bias,
+            negative=minus, form=self.form(tensor, tensor),
+        ), tensor  # fmt: skip
 
     def channel_axis(self, tensor: str) -> int:
         """Where the channels of a layer's output lie: last for a matrix product over a sequence."""

@@ -70,6 +70,11 @@ class Weighted:
         return binary and not padded and self.inputs_each % 2 == 1
 
     @property
+    def apart(self) -> bool:
+        """Whether +1 and -1 have scales of their own: two integer sums for each output."""
+        return self.where == "crossbar" and not self.weights.symmetric
+
+    @property
     def inputs_each(self) -> int:
         """Number of weights of one output."""
         return int(np.prod(self.shape, dtype=np.int64)) // max(self.outputs, 1)
@@ -199,8 +204,6 @@ def _not_integer(graph: Graph, shapes: Shapes, item: Weighted, codes: Codes | No
     node = item.node
     if codes is None:
         return ""
-    if not item.weights.symmetric:
-        return f"{codes.label} input, but + and - have scales of their own: summed in float"
     rank = len(shapes.per_sample(node.inputs[0]) or ())
     if rank != {"Conv": len(item.shape) - 1, "Gemm": 1}.get(node.op, rank) or not 1 <= rank <= 3:
         return f"input of rank {rank + 1}"
@@ -273,10 +276,20 @@ def _bias(graph: Graph, item: Weighted) -> tuple[npt.NDArray[np.float32] | None]
 
 def feed(graph: Graph, item: Weighted) -> Feed:
     """How the layer's integer sums become its output in the source graph."""
+    return _feed(graph, item, item.weights.scales)
+
+
+def feeds_apart(graph: Graph, item: Weighted) -> tuple[Feed, npt.NDArray[np.float32]]:
+    """The same for a layer whose sums are apart: for +1, and the scale of -1."""
+    plus, minus = (_feed(graph, item, side) for side in item.weights.scales.T)
+    return plus, minus.scale
+
+
+def _feed(graph: Graph, item: Weighted, scales: npt.NDArray[np.float32]) -> Feed:
     if item.codes is None:
         raise ValueError(f"layer {item.name!r} has no integer sums")
     alpha = float(item.node.attributes.get("alpha", 1.0)) if item.node.op == "Gemm" else 1.0
-    scale = item.weights.scales.astype(np.float64) * item.codes.scale * alpha
+    scale = scales.astype(np.float64) * item.codes.scale * alpha
     bias = _bias(graph, item)
     spread = np.broadcast_to(scale, item.outputs).astype(np.float32)
     return Feed(spread, bias[0] if bias else None)

@@ -86,12 +86,15 @@ class Crossbar:
         source: codes. target: sums.
         layer: name of the `Layer` with the trits.
         geometry: window over the source image.
+        apart: the sums have two channels per output: of the cells read as +1, then of those read
+            as -1 (counted positive).
     """
 
     source: str
     target: str
     layer: str
     geometry: Geometry
+    apart: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,6 +186,8 @@ class ScaleReal:
         scale: float32 [C].
         offset: float32 [C] or None.
         form: as in `LookupReal`.
+        negative: for sums that are `apart`, float32 [C]: the scale of -1, whose sums times it are
+            subtracted; else None.
     """
 
     source: str
@@ -190,6 +195,7 @@ class ScaleReal:
     scale: Float32Array
     offset: Float32Array | None
     form: str
+    negative: Float32Array | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

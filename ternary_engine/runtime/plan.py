@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from ternary_engine.codes import Codes
 from ternary_engine.network import Network
+from ternary_engine.runtime.apart import ApartCrossbar, ApartToReal
 from ternary_engine.runtime.crossbar import CrossbarOperation, Finish
 from ternary_engine.runtime.layout import Border
 from ternary_engine.runtime.operations import (
@@ -92,6 +93,10 @@ def build_operations(network: Network) -> tuple[Operation, ...]:
     for step in network.steps:
         if isinstance(step, Encode):
             operations.append(EncodeOperation(step, borders.get(step.target, NO_BORDER)))
+        elif isinstance(step, Crossbar) and step.apart:
+            operations.append(ApartCrossbar(step, layers[step.layer], codes[step.source]))
+        elif isinstance(step, ScaleReal) and step.negative is not None:
+            operations.append(ApartToReal(step))
         elif isinstance(step, Crossbar):
             threshold = fused.get(step.target)
             border = borders.get(threshold.target, NO_BORDER) if threshold else NO_BORDER

@@ -6,6 +6,7 @@ Codes and sums are int64 arrays (sample, channel, row, column); nothing is packe
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import numpy.typing as npt
 import onnxruntime
 
 from ternary_engine import steps as s
+from ternary_engine.encoding import pack_trits
 from ternary_engine.layer import Layer
 from ternary_engine.network import Network
 
@@ -36,7 +38,8 @@ def trace(network: Network, inputs: Mapping[str, Array]) -> dict[str, Array]:
                 values[step.target] = encode(step, values[step.source])
             case s.Crossbar():
                 layer = layers[step.layer]
-                values[step.target] = crossbar(step.geometry, layer, values[step.source])
+                sums = crossbar_apart if step.apart else crossbar
+                values[step.target] = sums(step.geometry, layer, values[step.source])
             case s.RealCrossbar():
                 feeds = {
                     step.source: values[step.source],
@@ -130,7 +133,11 @@ def lookup(table: Array, minimum: int, sums: Array) -> Array:
 
 def scale(step: s.ScaleReal, sums: Array) -> Array:
     spread = (None, slice(None), None, None)
-    real = sums.astype(np.float32) * step.scale[spread]
+    if step.negative is None:
+        real = sums.astype(np.float32) * step.scale[spread]
+    else:
+        plus, minus = (sums[:, side::2].astype(np.float32) for side in (0, 1))
+        real = plus * step.scale[spread] - minus * step.negative[spread]
     if step.offset is not None:
         real = real + step.offset[spread]
     return from_image(real, step.form)
@@ -207,6 +214,16 @@ def crossbar(geometry: s.Geometry, layer: Layer, image: Array) -> Array:
             parts.append(np.moveaxis(product, 0, 1))
         total = total + np.concatenate(parts, axis=1)
     return np.rint(total).astype(np.int64)
+
+
+def crossbar_apart(geometry: s.Geometry, layer: Layer, image: Array) -> Array:
+    """Sums over the cells that store +1, and over those that store -1, in turn."""
+    sides = []
+    for trits in (layer.trits > 0, -1 * (layer.trits < 0)):
+        part = replace(layer, pairs=np.stack([pack_trits(p.astype(np.int8)) for p in trits]))
+        sides.append(crossbar(geometry, part, image))
+    sums = np.stack([sides[0], -sides[1]], axis=2)
+    return sums.reshape(len(sums), -1, *sums.shape[3:])
 
 
 def pool(step: s.Pool, image: Array) -> Array:
