@@ -15,7 +15,9 @@ Int32Array = npt.NDArray[np.int32]
 Int64Array = npt.NDArray[np.int64]
 
 PAIR = 2 * PANEL  # outputs that a step computes
-BLOCK = 18  # most words of inputs spread out at a time: 32 windows of them fill the first cache
+# Most words of inputs spread out at a time. 32 windows of them fill half the first cache; the codes
+# they come from, weights on their way and sums need the rest (18 words: a tenth slower).
+BLOCK = 12
 ROWS = 32  # windows of a step
 SHARED = 256  # windows whose sums wait for the next block of inputs; a multiple of ROWS
 MAX_PLANES = 8

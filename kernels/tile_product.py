@@ -89,24 +89,29 @@ def _store_sums(part, at):
 
 
 @inline
-def _first_sums(classes, base, p, last, pair, width, part, room):
+def _same(classes, first, last):
+    """Whether windows ``first`` to ``last`` are of one class."""
+    differ = 0
+    for p in range(first + 1, last):
+        differ |= element(classes, p) ^ element(classes, first)
+    return differ == 0
+
+
+@inline
+def _first_sums(classes, same, base, first, last, pair, width, part, room):
     """Load tiles 0 to 3 with what the sums start from."""
-    same = True
-    end = min(p + 32, last)
-    for q in range(p + 1, end):
-        same &= classes[q] == classes[p]
     at = pair * 32
     if same:
-        at += classes[p] * width
+        at += element(classes, first) * width
         load_tile(0, base, at, 0)
         load_tile(1, base, at + 16, 0)
         load_tile(2, base, at, 0)
         load_tile(3, base, at + 16, 0)
     else:
-        for q in range(p, end):
-            to = room + ((q - p) & 15) * 16 + ((q - p) >> 4) * 512
-            copy_int32(base, classes[q] * width + at, part, to)
-            copy_int32(base, classes[q] * width + at + 16, part, to + 256)
+        for q in range(last - first):
+            to = room + (q & 15) * 16 + (q >> 4) * 512
+            copy_int32(base, element(classes, first + q) * width + at, part, to)
+            copy_int32(base, element(classes, first + q) * width + at + 16, part, to + 256)
         _load_sums(part, room)
 
 
@@ -182,7 +187,8 @@ def convolve_tiles(
         last = min(first + SHARED, starts.size)
         for block in range(count):
             edge, words = blocks[block, 0], blocks[block, 1] - blocks[block, 0]
-            each = -(-ROWS // words) if block + 1 == count else 0
+            late = min(3, words - 1)  # when the sums have left for memory
+            each = -(-ROWS // (words - late)) if block + 1 == count else 0
             ahead = blocks[(block + 1) % count, 0] * width * 64
             for p in range(first, last, ROWS):
                 end = min(p + ROWS, last)
@@ -211,10 +217,11 @@ def convolve_tiles(
                 if not dense:
                     n_words = 0
                 wi = edge * width * 64
+                same = _same(classes, p, end)
                 for pair in range(pairs):
                     kept = (((p - first) >> 5) * pairs + pair + 2) * 1024
                     if block == 0:
-                        _first_sums(classes, base, p, last, pair, width, part, at ^ 1024)
+                        _first_sums(classes, same, base, p, end, pair, width, part, at ^ 1024)
                     else:
                         _load_sums(part, kept)
                     for k in range(words):
@@ -232,22 +239,23 @@ def convolve_tiles(
                                 prefetch_far(w, ahead + line * 64)
                                 prefetch_to_write(part, kept + 1024 + k * 64 + line * 16)
                             ahead += 256
-                        until = min(done + each, to_do)
-                        _finish(
-                            part,
-                            at,
-                            before,
-                            done,
-                            until,
-                            before_pair,
-                            panels,
-                            mode,
-                            thresholds,
-                            targets,
-                            codes,
-                            sums,
-                        )
-                        done = max(done, until)
+                        if k >= late:
+                            until = min(done + each, to_do)
+                            _finish(
+                                part,
+                                at,
+                                before,
+                                done,
+                                until,
+                                before_pair,
+                                panels,
+                                mode,
+                                thresholds,
+                                targets,
+                                codes,
+                                sums,
+                            )
+                            done = max(done, until)
                         if pair + 1 == pairs and k < n_words:
                             _spread_column(
                                 a,

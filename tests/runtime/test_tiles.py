@@ -95,6 +95,22 @@ def test_weights_beyond_eight_bits_and_groups_stay_on_popcounts() -> None:
     _compare(made.network(made.scale(sums, "NC"), made.scale(grouped)), made.input(9))
 
 
+def test_tiles_are_used_where_they_pay(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[str] = []
+
+    def spy(self: tiles.TileProduct, *_: object) -> None:
+        calls.append(self.step.target)
+        run(self, *_)
+
+    run = tiles.TileProduct.__call__
+    monkeypatch.setattr(tiles.TileProduct, "__call__", spy)
+    made = Builder(6, 64, 12, 12)
+    large = made.crossbar(made.encode("ternary"), 64, WINDOWS["3 x 3"])
+    small = made.crossbar(made.threshold(large, "ternary"), 10)
+    _compare(made.network(made.scale(small, "NC")), made.input(4))
+    assert set(calls) == {large}
+
+
 @settings(deadline=None, max_examples=40)
 @given(st.data())
 def test_any_geometry(data: st.DataObject) -> None:
