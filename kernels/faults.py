@@ -84,6 +84,21 @@ def draw_faults(pairs, cells, log_keep, levels, keys, where, read):
 
 
 @kernel
+def write_pairs(where, values, pairs):
+    """Write trits into device-pair states.
+
+    Args:
+        where: int64, numbers of the cells. values: int8, the trits to write there.
+        pairs: uint8, see `encoding.pack_trits`, changed.
+    """
+    for i in range(where.size):
+        shift = 2 * (where[i] & 3)
+        state = int(values[i] > 0) | int(values[i] < 0) << 1
+        at = where[i] >> 2
+        pairs[at] = (int(pairs[at]) & ~(3 << shift)) | state << shift
+
+
+@kernel
 def write_trits(
     where, values, outputs, by_output, taps, per_group, shifts, span, tap_bits, planes, panels,
     counted, nonzero, negative, before,

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ternary_engine.encoding import pack_trits
 from ternary_engine.errors import LayerErrors, Per
 from ternary_engine.kernels import faults, random
 from ternary_engine.layer import Layer
@@ -175,7 +174,10 @@ def programmed(network: Network, errors: Mapping[str, LayerErrors], seed: int) -
         held = errors.get(layer.name)
         if held is not None:
             drawn = draw_faults(layer, dataclasses.replace(held, per="program"), seed, 0)
-            pairs = np.stack([pack_trits(plane) for plane in with_faults(layer, drawn)])
+            assert layer.pairs is not None
+            pairs = layer.pairs.copy()
+            for plane, faulty in zip(pairs, drawn, strict=True):
+                faults.write_pairs(faulty.where, faulty.read, plane)
             layers.append(dataclasses.replace(layer, pairs=pairs))
         else:
             layers.append(layer)

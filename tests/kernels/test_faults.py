@@ -114,3 +114,14 @@ def test_values_read() -> None:
         (1, 0, -1), (1, 2**63, 0), (1, 2**64 - 1, 1),
     ]:  # fmt: skip
         assert faults.read_value(stored, np.uint64(random), levels) == value
+
+
+@pytest.mark.parametrize("cells", [1, 3, 4, 5, 101])
+def test_writing_pairs(cells: int, seed: int) -> None:
+    draw = np.random.default_rng(seed)
+    before, after = draw.integers(-1, 2, (2, cells)).astype(np.int8)
+    where = np.flatnonzero(draw.random(cells) < 0.7)
+    pairs = pack_trits(before)
+    faults.write_pairs(where, after[where], pairs)
+    before[where] = after[where]
+    np.testing.assert_array_equal(pairs, pack_trits(before))
