@@ -1,0 +1,261 @@
+"""What sense errors cost: ``python -m bench.errors``, from the root, prints the tables.
+
+Ratios are to the error-free run of the same network in the same process, on one thread, engines
+timed by turns (`measure.best_seconds`). Where the processor has matrix tiles, error-free layers
+run on them; both that run and one on the popcounts that sensed layers use are shown.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numba as nb
+import numpy as np
+import numpy.typing as npt
+import onnx
+
+import ternary_engine as te
+from bench.measure import best_seconds
+from bench.peers import Case, session
+from ternary_engine.benchmark import machine
+from ternary_engine.errors import LayerErrors
+from ternary_engine.runtime import noise
+from ternary_engine.runtime.tiles import SWITCH
+from tests.networks import mlp, vgg
+
+Array = npt.NDArray[Any]
+RATES = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
+LASTING = ("sample", "batch", "program")
+BATCH, ROWS, INPUTS, OUTPUTS = 16, 960, 1152, 128
+
+
+def without_tiles(model: onnx.ModelProto) -> te.Network:
+    """A network whose error-free layers run on popcounts."""
+    before = os.environ.get(SWITCH)
+    os.environ[SWITCH] = "0"
+    try:
+        network = te.convert(model)
+        port = network.inputs[0]
+        network.run(np.zeros((1, *(size or 1 for size in port.shape[1:])), np.float32))
+        return network
+    finally:
+        os.environ.pop(SWITCH)
+        if before is not None:
+            os.environ[SWITCH] = before
+
+
+def noisy_calls(network: te.Network, x: Array) -> dict[str, Callable[[], object]]:
+    """Runs with errors: per read at all rates, and the others at 1e-3."""
+
+    def call(errors: te.SenseErrors) -> Callable[[], object]:
+        return lambda: network.run(x, errors=errors, seed=1, threads=1)
+
+    calls = {f"read {rate:g}": call(te.SenseErrors.from_ber(rate)) for rate in RATES}
+    for per in LASTING:
+        calls[f"{per} 0.001"] = call(te.SenseErrors.from_ber(1e-3, per=per))
+    return calls
+
+
+def whole_network(filters: int = 128) -> Case:
+    """The VGG of the ternary papers; ``ours`` is error-free."""
+    model = vgg(filters)
+    network, plain, peer = te.convert(model), without_tiles(model), session(model)
+    x = np.random.default_rng(0).normal(size=(BATCH, 3, 32, 32)).astype(np.float32)
+    flipped = published_way(model, network)
+    calls = {
+        "ours": lambda: network.run(x, threads=1),
+        "popcounts": lambda: plain.run(x, threads=1),
+        **noisy_calls(network, x),
+        "onnxruntime float32, no errors": lambda: peer.run(None, {"x": x})[0],
+        "flip weights in NumPy, run float32": lambda: flipped(x, 1e-3),
+    }
+    return Case(f"VGG f={filters}, batch {BATCH}", BATCH, "image", calls)
+
+
+def product() -> Case:
+    """One layer of 1,152 inputs."""
+    model = mlp((INPUTS, OUTPUTS))
+    network, plain = te.convert(model), without_tiles(model)
+    x = np.random.default_rng(0).integers(-1, 2, (ROWS, INPUTS)).astype(np.float32)
+    sampler = naive_product(network.layers[0], x.astype(np.int8))
+    calls = {
+        "ours": lambda: network.run(x, threads=1),
+        "popcounts": lambda: plain.run(x, threads=1),
+        **noisy_calls(network, x),
+        "naive per cell 0.001": lambda: sampler(1e-3),
+    }
+    return Case(f"product {ROWS}x{INPUTS}x{OUTPUTS}", ROWS * INPUTS * OUTPUTS, "MAC", calls)
+
+
+# What others do
+
+
+@nb.njit(nogil=True)
+def naive_reads(x, trits, table, seed, sums):
+    """One random number for every cell whose input is on, and what it is then read as."""
+    np.random.seed(seed)  # noqa: NPY002  what Numba compiles
+    for row in range(x.shape[0]):
+        for output in range(trits.shape[0]):
+            total = 0
+            for cell in range(x.shape[1]):
+                value = x[row, cell]
+                if value != 0:
+                    stored = trits[output, cell] + 1
+                    u = np.random.random()  # noqa: NPY002
+                    read = int(u >= table[stored, 0]) + int(u >= table[stored, 1]) - 1
+                    total += value * read
+            sums[row, output] = total
+
+
+def naive_product(layer: te.Layer, x: Array) -> Callable[[float], Array]:
+    """The sums of a layer by the naive sampler."""
+    sums = np.empty((len(x), layer.outputs), np.int32)
+
+    def call(ber: float) -> Array:
+        table = np.cumsum(te.SenseErrors.from_ber(ber).resolve(layer), axis=1)
+        naive_reads(x, layer.trits[0], table, 1, sums)
+        return sums
+
+    return call
+
+
+def published_way(model: onnx.ModelProto, network: te.Network) -> Callable[[Array, float], Array]:
+    """A fresh draw of every weight with NumPy for each batch, then the float network.
+
+    Weights become inputs of the graph, as they change from run to run.
+    """
+    free = onnx.ModelProto()
+    free.CopyFrom(model)
+    weights = {}
+    for layer in network.layers:
+        name = f"{layer.name}.weight"
+        (tensor,) = (t for t in free.graph.initializer if t.name == name)
+        weights[name] = onnx.numpy_helper.to_array(tensor)
+        shape = list(tensor.dims)
+        value = onnx.helper.make_tensor_value_info(name, tensor.data_type, shape)
+        free.graph.initializer.remove(tensor)
+        free.graph.input.append(value)
+    peer, random = session(free), np.random.default_rng(0)
+
+    def draw(w: Array, ber: float) -> Array:
+        """0 becomes -1 or +1 with probability q, and what is not 0 becomes 0 with q / 2."""
+        zero = w == 0.0
+        q = 2.0 * ber / (1.0 + zero.mean())
+        u = random.random(w.shape, np.float32)
+        rise = np.where(u < q / 2, np.float32(1), np.float32(-1)) * (u < q)
+        return np.where(zero, rise, w * (u >= q / 2)).astype(np.float32)
+
+    def call(x: Array, ber: float) -> Array:
+        feeds = {name: draw(w, ber) for name, w in weights.items()}
+        return peer.run(None, {"x": x, **feeds})[0]
+
+    return call
+
+
+# Draws of cells, and memory
+
+
+def draw_speed(rate: float = 1e-3, seconds: float = 0.5) -> dict[str, float]:
+    """Cells of a layer drawn per second on one core: events alone, and a whole new network."""
+    network = te.convert(vgg(128))
+    layer = max(network.layers, key=lambda one: one.cells)
+    errors = te.SenseErrors.from_ber(rate, per="program")
+    resolved = LayerErrors(errors.resolve(layer), "program")
+    total = sum(one.cells for one in network.layers)
+    found = {}
+    for name, cells, call in (
+        ("draw", layer.cells, lambda seed: noise.draw_faults(layer, resolved, seed, 0)),
+        ("program", total, lambda seed: network.program(errors=errors, seed=seed)),
+    ):
+        best, seed, end = float("inf"), 0, time.perf_counter() + seconds
+        while seed < 3 or time.perf_counter() < end:
+            before = time.thread_time()
+            call(seed)
+            best, seed = min(best, time.thread_time() - before), seed + 1
+        found[name] = cells / best
+    return found
+
+
+MEMORY = """
+import resource, sys, tracemalloc
+import numpy as np, ternary_engine as te
+net, per, batch = te.load(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+x = np.random.default_rng(0).normal(size=(batch, 3, 32, 32)).astype(np.float32)
+how = {} if per == "clean" else {"errors": te.SenseErrors.from_ber(1e-3, per=per), "seed": 1}
+tracemalloc.start()
+net.run(x[:4], threads=1, **how)
+net.run(x, threads=1, **how)
+print(tracemalloc.get_traced_memory()[1], resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10)
+"""
+
+
+def memory(batch: int = 64) -> dict[str, tuple[int, int]]:
+    """Peak of the arrays of one run, and of its whole process, in bytes; each in a fresh one."""
+    found = {}
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "vgg.tern"
+        te.convert(vgg(128)).save(path)
+        for per in ("clean", "read", *LASTING):
+            command = [sys.executable, "-c", MEMORY, str(path), per, str(batch)]
+            told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+            traced, resident = map(int, told.split())
+            found[per] = traced, resident
+    return found
+
+
+# Tables
+
+
+def rows_of(case: Case, seconds: float) -> list[dict[str, Any]]:
+    """Times of one case, and their ratios to the error-free runs."""
+    best = best_seconds(case, seconds)
+    return [
+        {
+            "case": case.name,
+            "run": "error-free" if name == "ours" else name,
+            "ms": taken * 1e3,
+            "of error-free": taken / best["ours"],
+            "of popcounts": taken / best["popcounts"],
+        }
+        for name, taken in best.items()
+    ]
+
+
+def main() -> None:
+    """Measure everything; Markdown on stdout."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=1.0, help="on each engine of a case")
+    parser.add_argument("--json", type=Path, help="also write the figures here")
+    options = parser.parse_args()
+    rows = [row for case in (whole_network(), product()) for row in rows_of(case, options.seconds)]
+    name = ""
+    for row in rows:
+        if row["case"] != name:
+            name = row["case"]
+            print(
+                f"\n| {name} | ms | of error-free | of error-free on popcounts |\n|---|---|---|---|"
+            )
+        ratios = f"{row['of error-free']:.2f} | {row['of popcounts']:.2f}"
+        print(f"| {row['run']} | {row['ms']:.2f} | {ratios} |")
+    speed, peaks = draw_speed(), memory()
+    print("\ncells per second, one core, 1e-3:", {k: f"{v:.3g}" for k, v in speed.items()})
+    clean = peaks["clean"]
+    for per, (traced, resident) in peaks.items():
+        sizes = f"arrays {traced / 2**20:.1f}, process {resident / 2**20:.0f} MiB"
+        print(f"memory {per}: {sizes}, {resident / clean[1]:.2f} of the error-free process")
+    if options.json:
+        figures = {"machine": machine(), "rows": rows, "cells per second": speed, "memory": peaks}
+        options.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
