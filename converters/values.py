@@ -27,6 +27,7 @@ from ternary_engine.exceptions import ConversionError
 MOST = 512  # values of a finite set
 LARGEST_TRIAL = 1 << 18  # elements of one evaluation
 LARGEST_CAST = 1 << 24  # a cast of larger numbers to integers may wrap
+INTEGERS = ("Clip", "Min", "Max", "Relu", "Add", "Sub", "Mul")  # of integers give integers
 SMALL_TYPES = ("uint8", "int8", "bool")
 
 
@@ -228,7 +229,7 @@ class Analysis:
             return True
         if values.integer and node.op in ("Cast", "Identity"):
             return True
-        if not values.integer or node.op not in ("Clip", "Min", "Max", "Relu", "Add", "Sub"):
+        if not values.integer or node.op not in INTEGERS:
             return False
         constants = [self.graph.array(i) for i in node.inputs if i in self.graph.constants]
         return all(bool((c == np.rint(c)).all()) for c in constants)

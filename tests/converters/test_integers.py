@@ -130,8 +130,10 @@ def test_qgemm(real: bool) -> None:
     same(model, x, "9 bits", 1e-6 if real else 0)
 
 
-@pytest.mark.parametrize("bits", [2, 4])
-@pytest.mark.parametrize("zeros", ["none", "packed", "float"])
+@pytest.mark.parametrize(
+    ("bits", "zeros"),
+    [(b, z) for b in (2, 4, 8) for z in ("none", "packed", "float") if (b, z) != (8, "float")],
+)  # ONNX Runtime has no float zero points for 8 bits
 def test_matmul_nbits(bits: int, zeros: str) -> None:
     inputs, outputs, block = 64, 5, 32
     packed = RANDOM.integers(0, 256, (outputs, 2, block * bits // 8)).astype(np.uint8)
