@@ -203,7 +203,8 @@ def _run(net: Any, x: Any, labels: Any, options: dict[str, Any], name: str) -> R
     records: list[Any] = []
     state: Progress | None = None
     states = iter_sweep(net, x, labels, **options)
-    title = f"{name}  {len(points)} points x {trials} trials  seed {options['seed']}"
+    plural = "" if len(points) == 1 else "s"
+    title = f"{name}  {len(points)} point{plural} x {trials} trials  seed {options['seed']}"
     where = f"rows in {out} (Ctrl-C is safe)" if out else "rows are not kept: no --out"
     try:
         with SweepScreen(title, where) as shown:

@@ -134,6 +134,35 @@ def test_plot(command, files: dict[str, Path], suffix: str) -> None:
     assert path.stat().st_size > 5000
 
 
+def test_a_terminal_gets_a_table_in_place(files: dict[str, Path]) -> None:
+    pty = pytest.importorskip("pty")
+    leader, follower = pty.openpty()
+    line = [*SWEEP.format(**files).split(), "--ber", "0.1,0.2", "--trials", "300"]
+    subprocess.run(
+        [sys.executable, "-m", "ternary_engine", *line],
+        stdout=subprocess.DEVNULL,
+        stderr=follower,
+        env={**os.environ, "TERM": "xterm"},
+    )
+    os.close(follower)
+    shown = os.read(leader, 1_000_000).decode()
+    os.close(leader)
+    for part in ("2 points x 300 trials", "per read, ber 0.2", "accuracy", "drop", "Ctrl-C"):
+        assert part in shown
+    assert "\x1b[1A" in shown  # redrawn in place
+
+
+def test_a_log_gets_plain_lines(command, files: dict[str, Path], monkeypatch) -> None:
+    monkeypatch.setattr("ternary_engine.cli.screen.REMINDER", 0.0)
+    result = command(*SWEEP.format(**files).split(), "--ber", "0.1", "--trials", "30")
+    lines = result.err.splitlines()
+    assert "1 point x 30 trials" in lines[0]
+    assert lines[1].startswith("0 of 30 trials")
+    assert "/s" in lines[2]
+    assert "left" in lines[2]
+    assert lines[-1].startswith("30 of 30 trials, lowest accuracy")
+
+
 def test_ctrl_c_keeps_rows_and_says_how_to_go_on(files: dict[str, Path]) -> None:
     line = [*SWEEP.format(**files).split(), "--ber", "0.1", "--trials", "500000"]
     process = subprocess.Popen(
