@@ -46,6 +46,8 @@ def sums(
     per: str,
     random: np.random.Generator,
     batch_size: int | None = None,
+    *,
+    apart: bool = False,
 ) -> Int64Array:
     """Sums of a layer whose cells are read with errors; (sample, output, row, column).
 
@@ -54,6 +56,7 @@ def sums(
         kind, bits: of their code; "real" for inputs of any size presented at once.
         trits: stored weights. table: P[stored, read].
         per: as in `SenseErrors`. batch_size: samples of a batch, None for all.
+        apart: two sums per output, of the cells read as +1 and of those read as -1.
     """
     total = None
     samples, outputs, per_group = len(images), trits.shape[1], trits.shape[2]
@@ -64,7 +67,7 @@ def sums(
     for coefficient, shown in presentations(images, kind, bits):
         windows = windows_of(shown, geometry)
         if total is None:
-            total = np.zeros((samples, outputs, *windows.shape[2:4]), np.int64)
+            total = np.zeros((samples, outputs, 1 + apart, *windows.shape[2:4]), np.int64)
         for plane in range(len(trits)):
             for output in range(outputs):
                 first = output // (outputs // geometry.groups) * per_group
@@ -73,9 +76,12 @@ def sums(
                 cells = np.broadcast_to(cells, under.shape)
                 if per == "read":
                     cells = read(cells, table, random)
-                total[:, output] += coefficient * 3**plane * (under * cells).sum((1, 4))
+                for side in range(1 + apart):
+                    weighed = cells == (1, -1)[side] if apart else cells
+                    sums_of = (under * weighed).sum((1, 4))
+                    total[:, output, side] += coefficient * 3**plane * sums_of
     assert total is not None
-    return total
+    return total.reshape(samples, -1, *total.shape[3:])
 
 
 def windows_of(images: Int64Array, geometry: Geometry) -> Int64Array:
