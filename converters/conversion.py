@@ -15,10 +15,12 @@ from ternary_engine.converters import (
     fold,
     load,
     lower,
-    lower_finn,  # noqa: F401  (the dialects register themselves)
+    lower_channels_last,  # noqa: F401  (the dialects register themselves)
+    lower_finn,  # noqa: F401
     lower_integers,  # noqa: F401
     lower_pact,  # noqa: F401
     lower_qonnx,  # noqa: F401
+    transposes,
 )
 from ternary_engine.converters.graph import Graph
 from ternary_engine.converters.partition import Partition
@@ -104,6 +106,7 @@ def _prepare(source: onnx.ModelProto, *, recent: bool) -> Graph:
     fold.fold(graph)
     lower.lower(graph)
     fold.fold(graph)
+    transposes.sink(graph)
     blocks.split(graph)
     biases.detach(graph)
     graph.prune()
