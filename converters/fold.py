@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 from collections.abc import Mapping
 
@@ -155,9 +156,10 @@ def _find_steps(
 
     for name in names:
         if values[name].ndim > 1 and values[name].dtype.kind == "f":
-            step = tracer.step(name, value)
-            if step is not None:
-                graph.steps[name] = step
+            with contextlib.suppress(ConversionError):  # then the values alone must do
+                step = tracer.step(name, value)
+                if step is not None:
+                    graph.steps[name] = step
 
 
 def _foldable(node: Node, constant: set[str]) -> bool:

@@ -211,7 +211,12 @@ def lower(graph: Graph) -> None:
             nodes.append(node)
             continue
         context = Context(graph, node, ranks)
-        function(context)
+        try:
+            function(context)
+        except (LookupError, TypeError, ValueError, ArithmeticError, MemoryError) as error:
+            raise ConversionError(
+                f"node {node.label}: its inputs or attributes do not fit together: {brief(error)}"
+            ) from error
         nodes += context.nodes
     graph.nodes = nodes
     known = {n.domain for n in graph.nodes}

@@ -14,6 +14,7 @@ from onnx import TensorProto
 
 from ternary_engine.converters.graph import Array
 from ternary_engine.converters.lower import Context, lowers
+from ternary_engine.exceptions import ConversionError
 
 _ONNX = ("",)
 _MICROSOFT = ("com.microsoft",)
@@ -181,6 +182,11 @@ def matmul_nbits(context: Context) -> None:
     bits, block = (int(context.node.attributes[name]) for name in ("bits", "block_size"))
     inputs, outputs = (int(context.node.attributes[name]) for name in ("K", "N"))
     blocks = -(-inputs // block)
+    if bits not in (2, 4, 8) or packed.size * 8 != outputs * blocks * block * bits:
+        raise ConversionError(
+            f"node {context.node.label}: {packed.size} bytes are not N x K = {outputs} x {inputs} "
+            f"weights of {bits} bits in blocks of {block}"
+        )
     codes = _unpack(packed.reshape(outputs, -1), bits, blocks * block)
     shift = np.full((outputs, blocks), 1 << (bits - 1), np.float32)
     if zeros is not None:

@@ -11,6 +11,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from ternary_engine.converters import convert
+from ternary_engine.exceptions import ConversionError
 from ternary_engine.network import Network
 from tests.converters.agreement import normal, source_values
 from tests.oracles import interpreter
@@ -249,3 +250,22 @@ def test_requant_shift(signed: float) -> None:
     assert len(np.unique(wanted)) > 20
     wanted = np.einsum("oc,nchw->nohw", v[:, :, 0, 0], wanted)
     np.testing.assert_array_equal(network.run(x.astype(np.float32)), wanted)
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"K": 1 << 40}, "are not N x K = 5 x 1099511627776 weights of 4 bits"),
+        ({"bits": 3}, "weights of 3 bits"),
+        ({"block_size": 0}, "ZeroDivisionError|division|modulo"),
+        ({"bits": None}, "do not fit together: 'bits'"),
+    ],
+)
+def test_malformed_blocks(change: dict[str, int | None], text: str) -> None:
+    options = {"K": 64, "N": 5, "bits": 4, "block_size": 32} | change
+    options = {name: value for name, value in options.items() if value is not None}
+    node = helper.make_node("MatMulNBits", ["x", "w", "s"], ["y"], domain="com.microsoft",
+                            **options)  # fmt: skip
+    constants = {"w": np.zeros((5, 2, 16), np.uint8), "s": np.ones((5, 2), np.float32)}
+    with pytest.raises(ConversionError, match=text):
+        convert(graph([node], constants, (FLOAT, ["N", 64]), opset=21))
