@@ -82,13 +82,13 @@ def test_no_ray(task: Any) -> None:
 
 @pytest.mark.slow
 def test_processes_and_one_that_is_killed(task: Any, wanted: Any, tmp_path: Path) -> None:
-    from joblib.externals.loky import get_reusable_executor
+    from joblib.externals.loky import reusable_executor
 
     path = tmp_path / "results.csv"
     arguments: Any = {"points": POINTS, "trials": TRIALS, "out": path}
     states = te.iter_sweep(*task, **arguments, workers=2, backend="processes")
     next(state for state in states if state.done > 50)
-    os.kill(next(iter(get_reusable_executor(max_workers=2)._processes)), signal.SIGKILL)
+    os.kill(next(iter(reusable_executor._executor._processes)), signal.SIGKILL)
     with pytest.warns(te.SweepWarning, match="worker died"):
         last = list(states)[-1]
     assert last.done == last.total
