@@ -84,6 +84,8 @@ class Weighted:
         if self.codes is None or self.weights.codes is None:
             raise ValueError(f"layer {self.name!r} has no integer sums")
         widest = max(abs(self.codes.integers[0]), abs(self.codes.integers[-1]))
+        if self.codes.kind == "signed":  # its bit planes are read, and err, on their own
+            widest = (1 << self.codes.bits) - 1
         return int(self.inputs_each * widest * (3**self.weights.planes - 1) // 2)
 
     def layer(self) -> Layer:
