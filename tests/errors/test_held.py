@@ -58,7 +58,7 @@ def compare(name: str, per: str, errors: str, count: int, seed: int) -> None:
 @pytest.mark.parametrize("per", PERS)
 @pytest.mark.parametrize("name", CASES)
 def test_draws_are_those_of_the_naive_sampler(name: str, per: str, seed: int) -> None:
-    compare(name, per, STRONGEST[name], 300 if per == "program" else 800, seed)
+    compare(name, per, STRONGEST[name], 200 if per == "program" else 300, seed)
 
 
 @pytest.mark.parametrize("errors", kinds_of_errors(CASES["convolution"]))

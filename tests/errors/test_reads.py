@@ -65,7 +65,7 @@ def compare_with_theory(one: Single, errors: te.SenseErrors, draws: int, seed: i
 def test_reads_are_those_of_the_naive_sampler(name: str, way: str, force: Force, seed: int) -> None:
     choose(force, way)
     errors = kinds_of_errors(CASES[name])[STRONGEST[name]]
-    compare_with_naive(build(CASES[name], seed), errors, 1500, seed)
+    compare_with_naive(build(CASES[name], seed), errors, 1000, seed)
 
 
 @pytest.mark.parametrize("way", ["rare", "frequent"])

@@ -108,10 +108,10 @@ def test_recorded_reads_are_those_of_the_naive_sampler(name: str, seed: int) -> 
     """Errors per read are drawn cell by cell when recorded: another way to the same sums."""
     one = build(CASES[name], seed)
     image, errors = one.image(seed), kinds_of_errors(CASES[name])[STRONGEST[name]]
-    x = one.feed(image, 800)
+    x = one.feed(image, 500)
     clean = one.sums(one.network.run(x))
     y, _ = one.network.run(x, errors=errors, seed=seed, record=True)
-    naive = one.naive(image, 800, errors, seed)
+    naive = one.naive(image, 500, errors, seed)
     statistics.assert_same_everywhere(one.sums(y) - clean, naive, "recorded and naive")
 
 
