@@ -103,6 +103,7 @@ def _prepare(source: onnx.ModelProto, *, recent: bool) -> Graph:
     lower.check_operators(source.graph)
     _check_ports(source.graph)
     graph = fold.from_model(lower.modernise(source, recent=recent))
+    lower.check_inputs(graph)
     fold.fold(graph)
     lower.lower(graph)
     fold.fold(graph)

@@ -142,9 +142,13 @@ class Graph:
         for node in nodes:
             known = [i for i in node.inputs if i in self.origins or i in self.constants]
             if known:
-                size = {i: np.prod(self.constants[self.origins.get(i, i)].dims) for i in known}
-                largest = max(known, key=size.__getitem__)
+                largest = max(known, key=self._size_of_origin)
                 self.origins.update(dict.fromkeys(node.outputs, self.origins.get(largest, largest)))
+
+    def _size_of_origin(self, name: str) -> int:
+        """Elements of the initialiser behind a value; of the value itself once that is gone."""
+        tensor = self.constants.get(self.origins.get(name, name)) or self.constants.get(name)
+        return 0 if tensor is None else int(np.prod(tensor.dims, dtype=np.int64))
 
     def producers(self) -> dict[str, Node]:
         """The node that makes each value."""

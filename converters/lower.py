@@ -130,6 +130,19 @@ def check_operators(graph: onnx.GraphProto) -> None:
         )
 
 
+def check_inputs(graph: Graph) -> None:
+    """Refuse standard nodes that lack an input or output that they need."""
+    for node in graph.nodes:
+        if node.domain or not onnx.defs.has(node.op):
+            continue
+        needed = onnx.defs.get_schema(node.op)
+        if len(node.inputs) < needed.min_input or len(node.outputs) < needed.min_output:
+            raise ConversionError(
+                f"node {node.label}: it has {len(node.inputs)} inputs and {len(node.outputs)} "
+                f"outputs; {node.op} takes at least {needed.min_input} and {needed.min_output}"
+            )
+
+
 def _all_nodes(graph: onnx.GraphProto) -> list[onnx.NodeProto]:
     nodes: list[onnx.NodeProto] = []
     for node in graph.node:

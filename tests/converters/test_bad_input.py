@@ -147,6 +147,16 @@ def test_cycle() -> None:
         convert(model)
 
 
+@pytest.mark.parametrize("op", ["MatMul", "Transpose", "Conv", "Gemm", "Split"])
+def test_missing_inputs(op: str) -> None:
+    model = small()
+    node = model.graph.node[0]
+    node.op_type = op
+    del node.input[:], node.attribute[:]
+    with pytest.raises(ConversionError, match=rf"\({op}\): it has 0 inputs and 1 outputs; {op}"):
+        convert(model)
+
+
 def test_undefined_input() -> None:
     model = small()
     model.graph.node[0].input[0] = "nowhere"
