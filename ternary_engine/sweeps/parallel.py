@@ -20,9 +20,6 @@ Backend = Literal["threads", "processes", "dask", "ray"]
 _JOBLIB = {"threads": "threading", "processes": "loky", "dask": "dask", "ray": "ray"}
 _RETRIES = 3
 _CONNECT_SECONDS = 10
-# Joblib does not notice when Dask gives a task up (its worker died again and again): after this
-# long it asks, and the block is run again.
-_CLUSTER_SECONDS = 3600.0
 
 
 @dataclass(frozen=True)
