@@ -132,10 +132,11 @@ def check_operators(graph: onnx.GraphProto) -> None:
 
 def check_inputs(graph: Graph) -> None:
     """Refuse standard nodes that lack an input or output that they need."""
+    version = min(graph.opsets.get("", OPSET), onnx.defs.onnx_opset_version())
     for node in graph.nodes:
-        if node.domain or not onnx.defs.has(node.op):
+        if node.domain or not onnx.defs.has(node.op, version):
             continue
-        needed = onnx.defs.get_schema(node.op)
+        needed = onnx.defs.get_schema(node.op, version)
         if len(node.inputs) < needed.min_input or len(node.outputs) < needed.min_output:
             raise ConversionError(
                 f"node {node.label}: it has {len(node.inputs)} inputs and {len(node.outputs)} "
