@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from ternary_engine.exceptions import TernaryEngineError
 from ternary_engine.runtime.values import Chunk
 from ternary_engine.steps import Digital
 
@@ -60,7 +61,11 @@ class Piece:
         return make_session(self.model)
 
     def run(self, chunk: Chunk, feeds: dict[str, Array], targets: tuple[str, ...]) -> list[Array]:
-        """Execute the model, writing large results into the chunk's buffers."""
+        """Execute the model, writing large results into the chunk's buffers.
+
+        Raises:
+            TernaryEngineError: ONNX Runtime could not.
+        """
         key = tuple((name, array.shape[1:]) for name, array in feeds.items())
         shapes = self._shapes.get(key)
         if shapes is not None:
@@ -68,7 +73,15 @@ class Piece:
             if large or chunk.tape is not None:
                 return self._run_into_buffers(chunk, feeds, targets, shapes)
         chunk.tape = None
-        outputs: list[Array] = self.session.run(list(targets), feeds)
+        try:
+            outputs: list[Array] = self.session.run(list(targets), feeds)
+        except Exception as error:  # ONNX Runtime has many kinds, under no base of its own
+            shapes_text = ", ".join(f"{name} {array.shape}" for name, array in feeds.items())
+            reason = str(error).strip().splitlines()[0]
+            raise TernaryEngineError(
+                f"the digital piece that computes {', '.join(targets)} failed on {shapes_text}: "
+                f"{reason} (does the source model run in ONNX Runtime on this input?)"
+            ) from error
         if all(array.shape[:1] == (chunk.images,) for array in outputs):
             self._shapes[key] = _Shapes([(array.shape[1:], array.dtype) for array in outputs])
         return outputs
