@@ -14,7 +14,7 @@ __all__ = ["report"]
 # The command-line parser's own errors; typer exports only this one leaf of the family.
 _USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
 
-_EXPECTED = (TernaryEngineError, ValueError, TypeError, NotImplementedError)
+_EXPECTED = (TernaryEngineError, ValueError, TypeError)
 
 
 def report(error: Exception) -> int:

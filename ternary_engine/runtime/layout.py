@@ -152,6 +152,24 @@ def valid_taps(
     return valid[0], valid[1]
 
 
+def tap_classes(
+    rows: npt.NDArray[np.bool_], columns: npt.NDArray[np.bool_]
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.bool_]]:
+    """Classes of positions whose windows have the same taps in the image.
+
+    Args:
+        rows, columns: from `valid_taps`.
+
+    Returns:
+        int32 [positions of an image], the class of each; bool [classes, taps].
+    """
+    down, row_class = np.unique(rows, axis=0, return_inverse=True)
+    right, column_class = np.unique(columns, axis=0, return_inverse=True)
+    classes = row_class.reshape(-1, 1) * len(right) + column_class.reshape(1, -1)
+    taps = down[:, None, :, None] & right[None, :, None, :]
+    return classes.reshape(-1).astype(np.int32), taps.reshape(len(down) * len(right), -1)
+
+
 @dataclass(frozen=True)
 class GroupWindow:
     """The words of a position that each panel of a (grouped) convolution reads.

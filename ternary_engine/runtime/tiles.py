@@ -23,6 +23,7 @@ from ternary_engine.kernels.tiles import are_supported
 from ternary_engine.layer import Layer
 from ternary_engine.runtime.layout import (
     ImageLayout,
+    tap_classes,
     tap_offsets,
     valid_taps,
     window_counts,
@@ -66,24 +67,6 @@ class _Tables:
     blocks: Array
     classes: Array
     base: Array
-
-
-def tap_classes(
-    rows: npt.NDArray[np.bool_], columns: npt.NDArray[np.bool_]
-) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.bool_]]:
-    """Classes of positions whose windows have the same taps in the image.
-
-    Args:
-        rows, columns: from `valid_taps`.
-
-    Returns:
-        int32 [positions of an image], the class of each; bool [classes, taps].
-    """
-    down, row_class = np.unique(rows, axis=0, return_inverse=True)
-    right, column_class = np.unique(columns, axis=0, return_inverse=True)
-    classes = row_class.reshape(-1, 1) * len(right) + column_class.reshape(1, -1)
-    taps = down[:, None, :, None] & right[None, :, None, :]
-    return classes.reshape(-1).astype(np.int32), taps.reshape(len(down) * len(right), -1)
 
 
 class TileProduct:

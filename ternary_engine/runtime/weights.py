@@ -16,7 +16,7 @@ from ternary_engine.kernels.layout import (
     per_output,
 )
 from ternary_engine.layer import Layer
-from ternary_engine.runtime.layout import GroupWindow, group_window
+from ternary_engine.runtime.layout import GroupWindow, group_window, tap_classes
 from ternary_engine.runtime.windows import is_gathered
 from ternary_engine.steps import Geometry
 
@@ -114,16 +114,11 @@ def binary_base(
         int32 [positions of an image], the class of each; uint64 (int64 bits) flat
         [class][panel][16].
     """
-    rows, row_class = np.unique(valid_rows, axis=0, return_inverse=True)
-    columns, column_class = np.unique(valid_columns, axis=0, return_inverse=True)
-    classes = row_class.reshape(-1, 1) * len(columns) + column_class.reshape(1, -1)
-    taps = (rows[:, None, :, None] & columns[None, :, None, :]).reshape(
-        len(rows) * len(columns), -1
-    )
+    classes, taps = tap_classes(valid_rows, valid_columns)
     base = taps @ plane.nonzero.T + 2 * (~taps @ plane.negative.T)
     spread = per_output(base.T, 0)  # [panel, class, 16]
     return (
-        classes.reshape(-1).astype(np.int32),
+        classes,
         np.ascontiguousarray(spread.transpose(1, 0, 2)).reshape(-1).view(np.uint64),
     )
 
