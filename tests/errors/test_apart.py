@@ -82,7 +82,7 @@ def test_sums_apart_are_those_of_the_naive_sampler(name: str, per: str, seed: in
 def test_every_kind_of_error_apart(name: str, per: str, seed: int) -> None:
     one = build(CASES[name], seed)
     for errors in kinds_of_errors(CASES[name]).values():
-        compare(one, dataclasses.replace(errors, per=per), seed, draws=2000)
+        compare(one, dataclasses.replace(errors, per=per), seed, draws=800)
 
 
 @pytest.mark.parametrize("name", NAMES)

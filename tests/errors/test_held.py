@@ -71,7 +71,7 @@ def test_every_kind_of_error(errors: str, seed: int) -> None:
 @pytest.mark.parametrize("name", CASES)
 def test_every_layer_and_kind_of_error(name: str, per: str, seed: int) -> None:
     for errors in kinds_of_errors(CASES[name]):
-        compare(name, per, errors, 400 if per == "program" else 2000, seed)
+        compare(name, per, errors, 250 if per == "program" else 1000, seed)
 
 
 # Which cell was read as what, from inputs that switch on one cell each
