@@ -71,7 +71,13 @@ class Plan:
         def work(bounds: tuple[int, int]) -> None:
             gather.add(bounds[0], self._run_chunk(inputs, *bounds, noise))
 
-        _for_each(work, _ranges(samples, size, noise), threads)
+        ranges = _ranges(samples, size, noise)
+        if self.network.batching == "free" and self._key(inputs) not in self._sample_bytes:
+            work(ranges[0])  # which tells how much memory a sample takes
+            done = ranges[0][1]
+            ranges = _ranges(samples, self._chunk_size(inputs, samples, threads), noise)
+            ranges = [(max(first, done), last) for first, last in ranges if last > done]
+        _for_each(work, ranges, threads)
         return gather.outputs
 
     def _key(self, inputs: dict[str, Array]) -> tuple[tuple[int, ...], ...]:
@@ -196,7 +202,7 @@ def _for_each(
     work: Callable[[tuple[int, int]], None], items: Sequence[tuple[int, int]], threads: int
 ) -> None:
     """Call ``work`` on every item, ``threads`` at a time; the first error ends it."""
-    if threads == 1 or len(items) == 1:
+    if threads == 1 or len(items) <= 1:
         for item in items:
             work(item)
         return
