@@ -18,7 +18,6 @@ from ternary_engine.exceptions import ConversionError
 Array = npt.NDArray[Any]
 
 STANDARD_DOMAINS = ("", "ai.onnx")
-SUBGRAPH_TYPES = (onnx.AttributeProto.GRAPH, onnx.AttributeProto.GRAPHS)
 
 
 class Node:
