@@ -10,6 +10,7 @@ from onnx import helper
 
 from ternary_engine.converters import lower
 from ternary_engine.converters.conversion import Conversion
+from ternary_engine.converters.exact_integers import exact
 from ternary_engine.converters.graph import Array, Graph, Node, Session, typed
 from ternary_engine.exceptions import ConversionError
 
@@ -38,7 +39,7 @@ class SourceValues:
             ]
             self._fixed = max(sizes, default=0)
             try:
-                self._model = Session(probe), [*known, *inner]
+                self._model = Session(exact(probe)), [*known, *inner]
             except ConversionError:  # e.g. values that are no tensors: the standard form will do
                 self._model = None
 
