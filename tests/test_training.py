@@ -58,6 +58,40 @@ def test_activation_gradient_stops_outside_the_window() -> None:
     assert x.grad.tolist() == [0, 1, 1, 0]
 
 
+@pytest.mark.parametrize("kind", ["ternary", "binary", "real"])
+@pytest.mark.parametrize("window", [1.0, 0.2])
+def test_the_quick_activation_is_the_two_parts_apart(seed: int, kind: Any, window: float) -> None:
+    from bench.train.quantise import gate, quantise
+
+    torch.manual_seed(seed)
+    edges = torch.tensor([0.0, -0.0, 0.05, -0.05, 0.2, -0.2, 1.0, -1.0])
+    x = torch.cat([edges, torch.randn(10_000) * window]).requires_grad_()
+    slope = torch.randn(len(x))
+    apart = quantise(torch.nn.functional.hardtanh(x, -window, window), kind)
+    at_once = gate(x, kind, window)
+    assert torch.equal(apart, at_once)
+    (expected,) = torch.autograd.grad((apart * slope).sum(), x)
+    (found,) = torch.autograd.grad((at_once * slope).sum(), x)
+    assert torch.equal(expected, found)
+
+
+def test_gain_and_window_change_training_alone() -> None:
+    from bench.train import networks
+
+    def built(**options: float) -> Any:
+        torch.manual_seed(1)
+        return networks.vgg("ternary", "ternary", 8, normalise=None, **options)
+
+    model, published = built(gain=0.1, window=0.2), built()
+    assert model.norm1.weight.unique().tolist() == pytest.approx([0.1])
+    assert model.norm7.weight.unique().tolist() == pytest.approx([0.1])
+    assert model.norm8.weight.unique().tolist() == [1.0]  # scores: no activation follows
+    published.load_state_dict(model.state_dict())
+    x = torch.randint(0, 256, (4, 3, 32, 32), dtype=torch.uint8)
+    assert torch.equal(model.eval()(x), published.eval()(x))
+    assert torch.equal(model.train()(x), published.train()(x))
+
+
 @pytest.mark.parametrize("ber", [0.01, 0.2])
 def test_injected_errors_have_the_stated_rates(seed: int, ber: float) -> None:
     from bench.train.quantise import inject

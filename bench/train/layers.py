@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from bench.train.quantise import Kind, inject, quantise
+from bench.train.quantise import Kind, gate, inject, quantise
 
 INITIAL_SPREAD = 0.03
 
@@ -47,14 +47,20 @@ class Conv(_Stored, nn.Conv2d):
 
 
 class Activation(nn.Module):
-    """Hardtanh, then the quantiser: the input of the next layer."""
+    """Hardtanh between -window and window, then the quantiser: the input of the next layer.
 
-    def __init__(self, kind: Kind) -> None:
+    The two apart outside training, which is what gets exported. The gradient passes where
+    hardtanh does not clip; a quantiser's values do not depend on the window.
+    """
+
+    def __init__(self, kind: Kind, window: float = 1.0) -> None:
         super().__init__()
-        self.kind = kind
+        self.kind, self.window = kind, window
 
     def forward(self, x: Tensor) -> Tensor:
-        return quantise(functional.hardtanh(x), self.kind)
+        if self.training:
+            return gate(x, self.kind, self.window)
+        return quantise(functional.hardtanh(x, -self.window, self.window), self.kind)
 
 
 class Pixels(nn.Module):

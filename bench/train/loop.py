@@ -142,7 +142,9 @@ def _step(run: Run, optimiser: torch.optim.Optimizer, x: Tensor, y: Tensor) -> T
 
 def _optimiser(run: Run, epoch: int) -> torch.optim.Optimizer:
     decay = run.recipe.weight_decay(epoch, len(run.data.train))
-    return torch.optim.AdamW(run.model.parameters(), lr=run.recipe.lr, weight_decay=decay)
+    return torch.optim.AdamW(
+        run.model.parameters(), lr=run.recipe.lr, weight_decay=decay, fused=True
+    )
 
 
 def _keep(run: Run, optimiser: torch.optim.Optimizer) -> None:

@@ -40,11 +40,13 @@ def vgg(
     *,
     normalise: tuple[tuple[float, ...], tuple[float, ...]] | None,
     channels: int = 3,
+    gain: float = 1.0,
+    window: float = 1.0,
 ) -> nn.Sequential:
     """32x32 images, uint8: f f P 2f 2f P 4f 4f P, then 64f -> 512 -> 10.
 
     ``normalise`` is (mean, deviation) per channel; None scales pixels to 0..1 instead: the first
-    layer then sees 8-bit codes.
+    layer then sees 8-bit codes. ``gain`` and ``window`` are those of `Recipe`.
     """
     parts: Parts = {"pixels": Normalise(*normalise) if normalise else Pixels()}
     widths = (channels, f, f, 2 * f, 2 * f, 4 * f, 4 * f)
@@ -52,6 +54,10 @@ def vgg(
         pool = number % 2 == 0
         parts |= _conv(number, inputs, outputs, weights, activations, pool=pool)
     parts |= {"flatten": nn.Flatten()} | _hidden(7, 64 * f, 512, weights, activations)
+    for name, part in parts.items():
+        if isinstance(part, Activation):
+            part.window = window
+            nn.init.constant_(parts[name.replace("act", "norm")].weight, gain)
     return _network(parts | _scores(8, 512, weights))
 
 

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 Kind = Literal["ternary", "binary", "real"]
 KINDS: tuple[Kind, ...] = ("ternary", "binary", "real")
@@ -34,6 +35,33 @@ class _Binarise(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
         return gradient
+
+
+class _Gate(torch.autograd.Function):
+    """Hardtanh and quantiser at once: two passes over memory forwards, one backwards.
+
+    The values and gradients of the two apart, bit for bit.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, kind: Kind, window: float) -> Tensor:
+        ctx.save_for_backward(x)
+        ctx.window = window
+        if kind == "ternary":
+            return functional.hardshrink(x, DELTA).sign_()
+        return torch.where(x >= 0, 1.0, -1.0)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        (x,) = ctx.saved_tensors
+        return torch.ops.aten.hardtanh_backward(gradient, x, -ctx.window, ctx.window), None, None
+
+
+def gate(x: Tensor, kind: Kind, window: float = 1.0) -> Tensor:
+    """Hardtanh between -window and window, then `quantise`, the quick way: for training."""
+    if kind == "real":
+        return functional.hardtanh(x, -window, window)
+    return _Gate.apply(x, kind, window)
 
 
 def quantise(x: Tensor, kind: Kind) -> Tensor:

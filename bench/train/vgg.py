@@ -22,7 +22,7 @@ from bench.train.recipe import Recipe
 
 RECIPES = {
     "published": Recipe(cycles=(100, 200, 400)),
-    "short": Recipe(cycles=(60,)),
+    "short": Recipe(cycles=(5, 10, 20), gain=0.1, window=0.2),
     "trial": Recipe(cycles=(2,)),
 }
 TIES = 2e-4  # share of predictions that may differ where a sum meets a threshold exactly
@@ -32,7 +32,7 @@ def name_of(options: argparse.Namespace, data: str) -> str:
     """Name of a run: what it is in one word."""
     kinds = options.weights[0].upper() + options.activations[0].upper()
     name = f"{data}_f{options.f}_{kinds}_{options.recipe}"
-    name += "" if options.epochs is None else f"{options.epochs}"
+    name += "+".join(map(str, options.epochs or ()))
     name += "" if options.normalise else "_codes"
     name += f"_ber{options.ber:g}" if options.ber else ""
     return f"{name}_seed{options.seed}"
@@ -42,13 +42,14 @@ def recipe_of(options: argparse.Namespace, augment: str) -> Recipe:
     """The chosen recipe with what the command line overrides."""
     recipe = replace(RECIPES[options.recipe], seed=options.seed, ber=options.ber, augment=augment)
     if options.epochs is not None:
-        recipe = replace(recipe, cycles=(options.epochs,))
+        recipe = replace(recipe, cycles=tuple(options.epochs))
     return recipe if options.lr is None else replace(recipe, lr=options.lr)
 
 
 def start(options: argparse.Namespace) -> Run:
     """Read the data and build the network."""
     source = images.load(options.data)
+    recipe = recipe_of(options, source.augment)
     device = torch.device(options.device)
     torch.manual_seed(options.seed)
     model = networks.vgg(
@@ -57,6 +58,8 @@ def start(options: argparse.Namespace) -> Run:
         options.f,
         normalise=(source.mean, source.deviation) if options.normalise else None,
         channels=len(source.mean),
+        gain=recipe.gain,
+        window=recipe.window,
     ).to(device, memory_format=torch.channels_last)
     label = {
         "network": "vgg",
@@ -69,7 +72,7 @@ def start(options: argparse.Namespace) -> Run:
         "split": {"validation": images.HELD_OUT, "seed": images.SPLIT_SEED},
     }
     folder = options.runs / name_of(options, source.name)
-    return Run(model, source.data.to(device), recipe_of(options, source.augment), folder, label)
+    return Run(model, source.data.to(device), recipe, folder, label)
 
 
 def finish(run: Run, metrics: dict[str, object]) -> None:
@@ -92,7 +95,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     add("--weights", choices=KINDS, default="ternary")
     add("--activations", choices=KINDS, default="ternary")
     add("--recipe", choices=sorted(RECIPES), default="published")
-    add("--epochs", type=int, help="one cosine cycle of this length instead of the recipe's")
+    add("--epochs", type=int, nargs="+", help="cosine cycles of these lengths, not the recipe's")
     add("--lr", type=float, help="learning rate at the start of a cycle [0.01]")
     add("--ber", type=float, default=0.0, help="error rate of stored weights in training [0]")
     add("--codes", dest="normalise", action="store_false", help="scale pixels to 0..1 only")
@@ -106,7 +109,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
 
 
 def main() -> None:
-    """Train, or go on training; export once the recipe is through."""
+    """Train, or go on training; measure and export the best epoch so far."""
     options = parse()
     torch.set_num_threads(options.threads)
     try:
@@ -118,8 +121,7 @@ def main() -> None:
         sys.exit(f"bench.train.vgg: {error}")
     except KeyboardInterrupt:
         sys.exit(f"stopped; the same command goes on after the last whole epoch in {run.folder}")
-    if metrics["epochs_done"] == run.recipe.epochs:
-        finish(run, metrics)
+    finish(run, metrics)
 
 
 if __name__ == "__main__":
