@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from ternary_engine.studies.population import population
     from ternary_engine.studies.sensitivity import sensitivity
     from ternary_engine.studies.tolerance import tolerance
+    from ternary_engine.studies.what_if import Fault, WhatIf, single_faults
     from ternary_engine.sweeps import (
         Point,
         Progress,
@@ -57,6 +58,7 @@ __all__ = [
     "CostParameters",
     "Device",
     "DigitalParameters",
+    "Fault",
     "FormatError",
     "Layer",
     "Mapping",
@@ -69,6 +71,7 @@ __all__ = [
     "SenseErrors",
     "SweepWarning",
     "TernaryEngineError",
+    "WhatIf",
     "__version__",
     "check",
     "convert",
@@ -82,6 +85,7 @@ __all__ = [
     "read_results",
     "report",
     "sensitivity",
+    "single_faults",
     "sweep",
     "tolerance",
     "write_image",
@@ -102,6 +106,7 @@ _HOMES = {
     "write_image": "ternary_engine.mapping",
     "ConversionError": "ternary_engine.exceptions",
     "Device": "ternary_engine.device",
+    "Fault": "ternary_engine.studies.what_if",
     "FormatError": "ternary_engine.exceptions",
     "Layer": "ternary_engine.layer",
     "Network": "ternary_engine.network",
@@ -113,6 +118,7 @@ _HOMES = {
     "SenseErrors": "ternary_engine.errors",
     "SweepWarning": "ternary_engine.sweeps",
     "TernaryEngineError": "ternary_engine.exceptions",
+    "WhatIf": "ternary_engine.studies.what_if",
     "check": "ternary_engine.checking",
     "convert": "ternary_engine.converters",
     "iter_sweep": "ternary_engine.sweeps",
@@ -121,6 +127,7 @@ _HOMES = {
     "read_results": "ternary_engine.sweeps",
     "report": "ternary_engine.reporting",
     "sensitivity": "ternary_engine.studies.sensitivity",
+    "single_faults": "ternary_engine.studies.what_if",
     "sweep": "ternary_engine.sweeps",
     "tolerance": "ternary_engine.studies.tolerance",
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -63,6 +63,10 @@ class Layer:
         if self.pairs is None:
             raise ValueError(f"layer {self.name!r} is digital and stores no trits")
         return np.stack([unpack_trits(plane, self.shape) for plane in self.pairs])
+
+    def with_trits(self, trits: npt.NDArray[np.int8]) -> Layer:
+        """The same layer with other trits in its device pairs; int8 [planes, *shape]."""
+        return replace(self, pairs=np.stack([pack_trits(plane) for plane in trits]))
 
     @property
     def weights(self) -> npt.NDArray[np.signedinteger[Any]] | None:

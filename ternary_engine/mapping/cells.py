@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ternary_engine.encoding import HRS_HRS, HRS_LRS, LRS_HRS, pack_trits
+from ternary_engine.encoding import HRS_HRS, HRS_LRS, LRS_HRS
 from ternary_engine.exceptions import FormatError
 from ternary_engine.layer import Layer
 from ternary_engine.mapping.layers import LayerMapping
@@ -129,7 +129,7 @@ def _programmed(layer: Layer, placed: LayerMapping, cells: Cells, mine: Int64Arr
         raise FormatError(f"{_where(cells, odd)} is HRS/HRS; layer {layer.name!r} is binary and "
                           "has no zero")  # fmt: skip
     trits = _trits(_STATE_TO_TRIT[states].reshape(placed.matrix), layer, placed)
-    return dataclasses.replace(layer, pairs=np.stack([pack_trits(plane) for plane in trits]))
+    return layer.with_trits(trits)
 
 
 def _flat_places(placed: LayerMapping, cells: Cells, mine: Int64Array) -> Int64Array:

@@ -1,7 +1,7 @@
 """Studies: questions answered by trials, with intervals and budgets.
 
 `tolerance` finds how large errors may be, `sensitivity` where they hurt, `population` how many of
-many virtual chips are good enough.
+many virtual chips are good enough, `WhatIf` what single faulty cells do.
 """
 
 from __future__ import annotations
@@ -10,12 +10,17 @@ from ternary_engine.studies.population import ChipYield, Population
 from ternary_engine.studies.search import Probe
 from ternary_engine.studies.sensitivity import Effect, Sensitivity
 from ternary_engine.studies.tolerance import Tolerance
+from ternary_engine.studies.what_if import Answer, CellEffect, Fault, WhatIf
 
 __all__ = [
+    "Answer",
+    "CellEffect",
     "ChipYield",
     "Effect",
+    "Fault",
     "Population",
     "Probe",
     "Sensitivity",
     "Tolerance",
+    "WhatIf",
 ]

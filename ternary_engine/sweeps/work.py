@@ -15,7 +15,6 @@ import numpy as np
 import numpy.typing as npt
 
 from ternary_engine import accuracy
-from ternary_engine.encoding import pack_trits
 from ternary_engine.network import Network
 from ternary_engine.sweeps.identity import run_seed
 from ternary_engine.sweeps.point import Point
@@ -156,8 +155,7 @@ def _joined(clean: Network, first: Network, second: Network) -> Network:
             layers.append(before)
             continue
         trits = np.where(before.trits != stored.trits, before.trits, after.trits)
-        pairs = np.stack([pack_trits(plane) for plane in trits])
-        layers.append(dataclasses.replace(before, pairs=pairs))
+        layers.append(before.with_trits(trits))
     return dataclasses.replace(clean, layers=tuple(layers))
 
 
