@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ternary_engine.codes import Codes
     from ternary_engine.converters import convert
     from ternary_engine.device import Device
+    from ternary_engine.ecc.storage import protect
     from ternary_engine.errors import SenseErrors
     from ternary_engine.exceptions import ConversionError, FormatError, TernaryEngineError
     from ternary_engine.layer import Layer
@@ -81,6 +82,7 @@ __all__ = [
     "map",
     "plot",
     "population",
+    "protect",
     "read_image",
     "read_results",
     "report",
@@ -124,6 +126,7 @@ _HOMES = {
     "iter_sweep": "ternary_engine.sweeps",
     "load": "ternary_engine.storage",
     "population": "ternary_engine.studies.population",
+    "protect": "ternary_engine.ecc.storage",
     "read_results": "ternary_engine.sweeps",
     "report": "ternary_engine.reporting",
     "sensitivity": "ternary_engine.studies.sensitivity",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -53,6 +52,14 @@ def device(
     temperature: Annotated[
         float, typer.Option(metavar="C", help="At which the devices were kept, degrees Celsius.")
     ] = 27.0,
+    codes: Annotated[
+        bool,
+        typer.Option(
+            "--codes",
+            rich_help_panel="What to show (default: the device)",
+            help="Wrong bits with one device a bit, two (2T2R), and Hamming codes.",
+        ),
+    ] = False,
     plot: Plot = None,
     json: AsJson = False,
 ) -> None:
@@ -61,12 +68,14 @@ def device(
     Distributions of the low and the high resistance state, programming energy,
     endurance, the error rates under the default sense amplifier, and the
     presets side by side. A .csv of measured samples is fitted. Parameters of
-    the talk's devices that are not public are chosen, and labelled so.
+    the talk's devices that are not public are chosen, and labelled so. With
+    --codes, --plot draws errors over the energy of programming.
 
     Examples:
       $ ternary-engine device
       $ ternary-engine device low-energy --plot distributions.png
       $ ternary-engine device samples.csv --stuck-hrs 0.001 --json
+      $ ternary-engine device --codes --plot trade_off.png
     """
     physics.check_plot(plot)
     given = {
@@ -78,6 +87,11 @@ def device(
     }
     made = physics.find_device(name, **{k: v for k, v in given.items() if v is not None})
     made = made.aged(age, temperature)
+    if codes:
+        from ternary_engine.cli.codes import show_codes
+
+        show_codes(name, made, plot, json)
+        return
     from ternary_engine.device import Device
     from ternary_engine.physics.rates import error_rates
     from ternary_engine.sense import SenseAmp
@@ -112,12 +126,10 @@ def _states(made: Device) -> list[dict[str, Any]]:
 
 
 def _raw(made: Device) -> float:
-    """Error rate of one device read against the best reference, each state wrong alike."""
-    from scipy.special import ndtr
+    """Error rate of one device read against the best reference."""
+    from ternary_engine.physics.binary_reads import read_alone
 
-    low, high = made.resistance("lrs"), made.resistance("hrs")
-    spread = low.sigma + high.sigma
-    return float(ndtr(-math.log(high.median / low.median) / spread)) if spread else 0.0
+    return read_alone(made).mean
 
 
 def _as_dict(name: str, made: Device, rates: Rates) -> dict[str, Any]:
