@@ -11,6 +11,7 @@ import pytest
 
 import ternary_engine as te
 from ternary_engine.device import Drift, Programming
+from ternary_engine.ecc import SCHEMES, find_scheme
 from ternary_engine.physics.circuit import FLAVOURS
 from ternary_engine.physics.rates import error_rates
 from ternary_engine.physics.studies import conditions, separation
@@ -100,3 +101,49 @@ def test_figures_exist(root: Path, text: str) -> None:
     assert len(named) >= 5
     for name in named:
         assert (root / "docs" / name).stat().st_size > 10_000
+
+
+def _rows(text: str, name: str) -> list[list[str]]:
+    found = re.search(rf"<!-- table: {name} -->\n((?:\|.*\n)+)", text)
+    assert found
+    return [line.strip("| ").split(" | ") for line in found[1].splitlines()[2:]]
+
+
+def test_rates_of_codes_are_those_in_the_table(text: str) -> None:
+    schemes = [find_scheme(name) for name in SCHEMES[1:]]
+    *rows, devices = _rows(text, "codes")
+    assert [float(row[0]) for row in rows] == [1e-1, 3.3e-2, 1e-2, 1e-3, 1e-4]
+    for raw, *rates in rows:
+        assert rates == [f"{float(scheme.residual(float(raw))):.2e}" for scheme in schemes]
+    assert devices[1:] == [f"{scheme.devices_per_bit:.4g}" for scheme in schemes]
+
+
+@pytest.mark.parametrize(
+    ("said", "first", "second"),
+    [
+        ("down to a raw rate of 1.7e-4", "2t2r", "secded(8,4)"),
+        ("rate of 3.4e-2", "1t1r", SCHEMES[-1]),
+    ],
+)
+def test_rates_at_which_codes_and_devices_are_level(
+    text: str, said: str, first: str, second: str
+) -> None:
+    assert said in text
+    raw = float(said.split()[-1])
+    shares = [
+        float(find_scheme(first).residual(r) / find_scheme(second).residual(r))
+        for r in (0.95 * raw, 1.05 * raw)
+    ]
+    assert (shares[0] - 1) * (shares[1] - 1) < 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["2t2r", "secded(72,64)"])
+def test_accuracy_of_protected_networks(text: str, name: str) -> None:
+    row = next(row for row in _rows(text, "protected") if row[0] == name.upper())
+    net, (x, labels) = te.zoo.load("mlp_binary"), te.zoo.data("mlp_binary")
+    for raw, told in ((3.3e-2, row[5]), (1e-1, row[6])):
+        stored = [te.protect(net, name, raw_ber=raw, seed=seed) for seed in range(40)]
+        right = [(one.network.run(x).argmax(axis=1) == labels).mean() for one in stored]
+        assert f"{100 * float(np.mean(right)):.1f} %" == told
+        assert f"{stored[0].devices / stored[0].weights:.3g}" == row[4]
