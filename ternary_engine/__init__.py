@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from ternary_engine.sense import SenseAmp
     from ternary_engine.storage import load
     from ternary_engine.studies.population import population
+    from ternary_engine.studies.recalibration import recalibrate
     from ternary_engine.studies.sensitivity import sensitivity
     from ternary_engine.studies.tolerance import tolerance
     from ternary_engine.studies.what_if import Fault, WhatIf, single_faults
@@ -85,6 +86,7 @@ __all__ = [
     "protect",
     "read_image",
     "read_results",
+    "recalibrate",
     "report",
     "sensitivity",
     "single_faults",
@@ -128,6 +130,7 @@ _HOMES = {
     "population": "ternary_engine.studies.population",
     "protect": "ternary_engine.ecc.storage",
     "read_results": "ternary_engine.sweeps",
+    "recalibrate": "ternary_engine.studies.recalibration",
     "report": "ternary_engine.reporting",
     "sensitivity": "ternary_engine.studies.sensitivity",
     "single_faults": "ternary_engine.studies.what_if",
