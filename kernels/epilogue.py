@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ternary_engine.kernels.compile import inline
+from ternary_engine.kernels.compile import inline, kernel
 from ternary_engine.kernels.simd import at_least, load, load_int32, splat, store_int32
 
 # How a kernel finishes a sum.
@@ -50,3 +50,18 @@ def finish(s0, s1, panel, target, mode, factor, thresholds, flips, codes, sums):
             s1 += load_int32(sums, place + 8)
         store_int32(sums, place, s0)
         store_int32(sums, place + 8, s1)
+
+
+@kernel
+def finish_sums(sums, pitch, mode, thresholds, flips, targets, codes):
+    """Finish int32 sums that were stored.
+
+    Args:
+        sums: int32, flat [position][pitch]. pitch: a multiple of 16.
+        mode, thresholds, flips, targets, codes: see `finish`.
+    """
+    for p in range(targets.size):
+        for panel in range(pitch >> 4):
+            at = p * pitch + panel * 16
+            s0, s1 = load_int32(sums, at), load_int32(sums, at + 8)
+            finish(s0, s1, panel, targets[p], mode, 1, thresholds, flips, codes, sums)

@@ -19,6 +19,7 @@ from ternary_engine.runtime.layout import (
     valid_taps,
     window_counts,
 )
+from ternary_engine.runtime.nibbles import NibbleProduct
 from ternary_engine.runtime.tiles import TileProduct
 from ternary_engine.runtime.values import Chunk, CodeImages, SumImages
 from ternary_engine.runtime.weights import (
@@ -114,9 +115,11 @@ class CrossbarOperation:
             if codes.kind == "binary"
             else plane_coefficients(codes.bits, codes.kind == "signed")
         )
-        self.tiles = None
+        self.tiles = self.nibbles = None
         if TileProduct.suits(step, layer, codes):
             self.tiles = TileProduct(step, layer, codes, threshold)
+        elif NibbleProduct.suits(step, layer, codes):
+            self.nibbles = NibbleProduct(step, layer, codes, self.finish)
         self._planes: dict[tuple[int, bool], tuple[PackedPlane, ...]] = {}
         self._bases: dict[ImageLayout, Bases] = {}
         self._lock = threading.Lock()
@@ -155,6 +158,9 @@ class CrossbarOperation:
         source = chunk.codes[self.step.source]
         if self.tiles is not None and self.tiles.pays(source.layout, chunk.images):
             self.tiles(chunk, self.target(chunk))
+            return
+        if self.nibbles is not None and self.nibbles.pays(source.layout, chunk.images):
+            self.nibbles(chunk, self.target(chunk))
             return
         planes = self.planes(source.layout.channels)
         if source.layout not in self._bases:
