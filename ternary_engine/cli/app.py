@@ -18,6 +18,7 @@ from ternary_engine.cli.inspect import inspect
 from ternary_engine.cli.map import map
 from ternary_engine.cli.plot import plot
 from ternary_engine.cli.report import report
+from ternary_engine.cli.reproduce import reproduce
 from ternary_engine.cli.run import run
 from ternary_engine.cli.sense import sense
 from ternary_engine.cli.sweep import sweep
@@ -67,5 +68,19 @@ def entry(
         raise typer.Exit(2)
 
 
-for command in (demo, convert, inspect, check, run, bench, sweep, plot, map, device, sense, report):
+for command in (
+    demo,
+    convert,
+    inspect,
+    check,
+    run,
+    bench,
+    sweep,
+    plot,
+    map,
+    device,
+    sense,
+    report,
+    reproduce,
+):
     app.command()(command)
