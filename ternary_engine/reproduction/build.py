@@ -24,6 +24,7 @@ __all__ = ["PANELS", "Reproduction", "reproduce"]
 PANELS = (
     "encoding",
     "resistances",
+    "correction",
     "transients",
     "reads",
     "conditions",

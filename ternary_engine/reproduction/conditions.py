@@ -40,7 +40,7 @@ def panel(setting: Setting) -> Panel:
         (
             "Error rates per read of the default device, by quadrature; parameters chosen. No "
             "figure of the talk on this could be read again, so the table of claims has one line "
-            "only.",
+            "only."
         ),
         (
             Claim(

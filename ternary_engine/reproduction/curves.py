@@ -32,7 +32,7 @@ def by_duration(rows: Sequence[Row], note: str) -> Axes:
         axes.set_ylim(0, 1)
     for axes in figure.axes[1:]:
         axes.set_ylabel("")
-        axes.get_legend().remove()
+        axes.legend().remove()
     _note(figure.axes[0], note)
     return figure.axes[0]
 

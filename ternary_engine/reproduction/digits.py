@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -22,7 +23,11 @@ _ERRORS_HURT = 0.01
 def panel(setting: Setting) -> Panel:
     """Sweep a ternary and a binary network, and one type of error at a time."""
     rates = QUICK_RATES if setting.quick else study.RATES
-    how = {"trials": 4 if setting.quick else 20, "seed": setting.seed, "workers": setting.threads}
+    how: dict[str, Any] = {
+        "trials": 4 if setting.quick else 20,
+        "seed": setting.seed,
+        "workers": setting.threads,
+    }
     rows: list[Row] = []
     for name in ("mlp_ternary", "mlp_binary"):
         found = study.durations(zoo.load(name), *zoo.data(name), rates, **how)
@@ -34,7 +39,7 @@ def panel(setting: Setting) -> Panel:
         (
             "A ternary and a binary perceptron of one architecture (64-256-256-10) under the "
             "reference injection of the papers, and the ternary convolutional network under one "
-            "type of error at a time. Every draw is exact; bands hold 90 % of the trials.",
+            "type of error at a time. Every draw is exact; bands hold 90 % of the trials."
         ),
         (_standard(rows), _ahead(rows), _harm(alone)),
         (

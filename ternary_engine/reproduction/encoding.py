@@ -38,7 +38,7 @@ def panel(setting: Setting) -> Panel:
         "Encoding",
         (
             "Each weight is written to a pair of devices, kept in two bits, and read back by the "
-            "model of the amplifier at the medians of the device (parameters chosen).",
+            "model of the amplifier at the medians of the device (parameters chosen)."
         ),
         (
             Claim(

@@ -18,7 +18,6 @@ from ternary_engine.reproduction.panel import (
     Panel,
     Picture,
     Setting,
-    Table,
 )
 
 __all__ = ["html", "markdown"]
@@ -44,8 +43,7 @@ def markdown(panels: Sequence[Panel]) -> str:
     lines += _markdown_table(("label", "means"), [*TRUST.items(), *VERDICTS.items()])
     for panel in panels:
         lines += [f"## {panel.title}", ""]
-        for text in panel.text:
-            lines += [text, ""]
+        lines += [panel.text, ""]
         lines += _markdown_table(CLAIM_COLUMNS, [_cells(claim) for claim in panel.claims])
         for picture in panel.pictures:
             lines += [f"![{picture.caption}]({picture.name}.png)", "", f"*{picture.caption}*", ""]
@@ -77,7 +75,7 @@ def html(panels: Sequence[Panel], folder: Path, setting: Setting) -> str:
 
 
 def _panel(panel: Panel, folder: Path) -> Markup:
-    parts = [paragraph(text) for text in panel.text]
+    parts = [paragraph(panel.text)]
     if panel.claims:
         rows = [
             (*_cells(claim)[:3], Markup(f"<b>{escape(claim.verdict)}</b>"))

@@ -109,13 +109,13 @@ class Panel:
     Attributes:
         name: anchor.
         title: heading.
-        text: paragraphs.
+        text: a paragraph.
         claims, pictures, tables: see there.
     """
 
     name: str
     title: str
-    text: tuple[str, ...]
+    text: str
     claims: tuple[Claim, ...] = ()
     pictures: tuple[Picture, ...] = ()
     tables: tuple[Table, ...] = ()

@@ -38,7 +38,7 @@ def panel(setting: Setting) -> Panel:
         "Read map and error rates",
         (
             "Thick oxide, 1.2 V, 50 ns. The map is without offset; the rates are integrated over "
-            "resistances, mismatch and noise. Parameters chosen.",
+            "resistances, mismatch and noise. Parameters chosen."
         ),
         (
             Claim(

@@ -21,8 +21,7 @@ def panel(setting: Setting) -> Panel:
     rows = [
         (
             name,
-            f"{one.compliance * 1e6:g} µA, {one.reset_voltage:g} V, "
-            f"{text.duration(one.pulse_width)}",
+            _condition(one),
             f"{one.resistance('lrs').median / 1e3:.1f} kΩ",
             f"{one.resistance('hrs').median / 1e3:.0f} kΩ",
             f"{one.programming_energy * 1e9:.2g} nJ",
@@ -36,7 +35,7 @@ def panel(setting: Setting) -> Panel:
         "Distributions of the devices",
         (
             "Medians, spreads and how they depend on programming are not public; the model's are "
-            "chosen so that the error rates are of the recalled order (docs/physics.md).",
+            "chosen so that the error rates are of the recalled order (docs/physics.md)."
         ),
         (
             Claim(
@@ -70,3 +69,8 @@ def panel(setting: Setting) -> Panel:
         ),
         (Table("devices", columns, rows),),
     )
+
+
+def _condition(device: Device) -> str:
+    current, width = device.compliance * 1e6, text.duration(device.pulse_width)
+    return f"{current:g} µA, {device.reset_voltage:g} V, {width}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from ternary_engine.device import Device
@@ -11,6 +13,9 @@ from ternary_engine.physics.studies import separation
 from ternary_engine.plot.style import COLOURS, prepared
 from ternary_engine.reproduction.panel import Claim, Panel, Picture, Setting, Table
 from ternary_engine.sense import SenseAmp
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["panel"]
 
@@ -37,7 +42,7 @@ def panel(setting: Setting) -> Panel:
             "A +1 discharges one branch through a device in LRS; a 0 discharges both through "
             "devices in HRS, and near threshold the pair chokes itself. The circuit is a compact "
             "model with chosen parameters; ngspice on the same equations agrees within 0.1 % "
-            "(docs/physics.md).",
+            "(docs/physics.md)."
         ),
         _claims(device, gaps),
         (
@@ -101,7 +106,7 @@ def _claims(device: Device, gaps: FloatArray) -> tuple[Claim, ...]:
     )
 
 
-def _waves(device: Device) -> figures.Axes:
+def _waves(device: Device) -> Axes:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9.0, 3.6), dpi=160, layout="constrained")
@@ -110,7 +115,7 @@ def _waves(device: Device) -> figures.Axes:
     return figure.axes[0]
 
 
-def _apart(supplies: FloatArray, times: FloatArray) -> figures.Axes:
+def _apart(supplies: FloatArray, times: FloatArray) -> Axes:
     axes = prepared(None)
     for number, label in enumerate(("+1 resolves", "0 resolves")):
         axes.plot(supplies, _NANO * times[:, number], "o-", color=COLOURS[number], label=label)

@@ -36,7 +36,7 @@ class _Parsed(html.parser.HTMLParser):
 
 def _hostile_panel() -> Panel:
     claim = Claim(HOSTILE, "deck", "talk", HOSTILE, "holds")
-    return Panel("x", HOSTILE, (HOSTILE,), (claim,), (), (Table("t", ("a", "b"), [(HOSTILE, 1)]),))
+    return Panel("x", HOSTILE, HOSTILE, (claim,), (), (Table("t", ("a", "b"), [(HOSTILE, 1)]),))
 
 
 def test_html_escapes_what_panels_say(tmp_path: Path) -> None:
