@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ternary_engine import plot, zoo
     from ternary_engine.checking import CheckReport, check
+    from ternary_engine.chips.chip import Chip
     from ternary_engine.codes import Codes
     from ternary_engine.converters import convert
     from ternary_engine.device import Device
@@ -55,6 +56,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "CheckReport",
+    "Chip",
     "Codes",
     "ConversionError",
     "CostParameters",
@@ -100,6 +102,7 @@ __all__ = [
 # `ternary-engine --help` and a script that only needs an exception stay quick.
 _HOMES = {
     "CheckReport": "ternary_engine.checking",
+    "Chip": "ternary_engine.chips.chip",
     "Codes": "ternary_engine.codes",
     "CostParameters": "ternary_engine.mapping",
     "DigitalParameters": "ternary_engine.mapping",

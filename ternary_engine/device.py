@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, cast
 
 import numpy as np
+import numpy.typing as npt
 
 from ternary_engine.physics import checks
 from ternary_engine.physics.distributions import Empirical, FloatArray, LogNormal, Resistance
@@ -21,11 +22,21 @@ from ternary_engine.physics.programming import (
     Programming,
 )
 
-__all__ = ["PRESETS", "Device", "Drift", "Empirical", "LogNormal", "Programming", "State"]
+__all__ = [
+    "PRESETS",
+    "Device",
+    "Drift",
+    "Empirical",
+    "LogNormal",
+    "Programming",
+    "State",
+    "standard_normals",
+]
 
 State = Literal["lrs", "hrs"]
 _STATES = ("lrs", "hrs")
 _BISECTIONS = 100
+_CYCLE = 40  # bits of a counter below the number of the programming cycle
 
 # Conditions of the presets. The talk's is quoted; the other two are chosen: "degraded" for a type 3
 # rate of the recalled 18.5 %, "low-energy" for the quoted 30 times less energy at a raw (1T1R)
@@ -214,23 +225,69 @@ class Device:
         if n < 0:
             raise ValueError(f"n: got {n}; it takes 0 or more devices")
         state, seed = check_state(state), check_seed(seed)
-        found = self.resistance(state).at_normal(self._normal(state, n, seed, cycle))
-        if not (self.stuck_lrs or self.stuck_hrs):
-            return found
-        fate = _stream(seed, "stuck").random(n)
-        ranges = {"lrs": (0.0, self.stuck_lrs), "hrs": (self.stuck_lrs, self.stuck_hrs)}
-        for name, (start, share) in ranges.items():
-            stuck = cast(State, name)
-            held = (fate >= start) & (fate < start + share)
-            z = self._normal(stuck, n, seed, cycle)[held]
-            found[held] = self.resistance(stuck).at_normal(z)
+        return self.resistances(state, np.arange(n), seed, cycle)
+
+    def resistances(
+        self,
+        state: State,
+        numbers: npt.NDArray[np.int64],
+        seed: int,
+        cycle: int | npt.NDArray[np.int64] = 0,
+        place: str = "",
+    ) -> FloatArray:
+        """Resistances of numbered devices programmed to a state, in ohms; float64.
+
+        Device i of a seed is the same device in every call, whatever else is asked for.
+
+        Args:
+            state: ``"lrs"`` or ``"hrs"``.
+            numbers: which devices, any shape, from 0 on and below 2**40.
+            seed: see `sample`.
+            cycle: see `sample`; of all, or of each, below 2**17.
+            place: keeps devices apart that have the same numbers.
+        """
+        found = self.resistance(state).at_normal(self._normal(state, numbers, seed, cycle, place))
+        for name, held in self.stuck(numbers, seed, place).items():
+            if held.any():
+                cycles = np.broadcast_to(cycle, np.shape(numbers))[held]
+                z = self._normal(name, numbers[held], seed, cycles, place)
+                found[held] = self.resistance(name).at_normal(z)
         return found
 
-    def _normal(self, state: State, n: int, seed: int, cycle: int) -> FloatArray:
+    def stuck(
+        self, numbers: npt.NDArray[np.int64], seed: int, place: str = ""
+    ) -> dict[State, npt.NDArray[np.bool_]]:
+        """Which devices are stuck, by state; empty where the device has no such faults.
+
+        Args:
+            numbers: as in `resistances`.
+            seed: as in `resistances`.
+            place: as in `resistances`.
+        """
+        if not (self.stuck_lrs or self.stuck_hrs):
+            return {}
+        fate = _uniforms(seed, f"{place}stuck", numbers)
+        low = fate < self.stuck_lrs
+        return {"lrs": low, "hrs": ~low & (fate < self.stuck_lrs + self.stuck_hrs)}
+
+    def _normal(
+        self,
+        state: State,
+        numbers: npt.NDArray[np.int64],
+        seed: int,
+        cycle: int | npt.NDArray[np.int64],
+        place: str,
+    ) -> FloatArray:
         """Standard normals: a part that stays with each device, a part of this cycle."""
-        z = _stream(seed, f"device {state}").standard_normal(n) * math.sqrt(self.device_share)
+        z = np.zeros(np.shape(numbers))
+        if self.device_share > 0.0:
+            z += standard_normals(seed, f"{place}device {state}", numbers) * math.sqrt(
+                self.device_share
+            )
         if self.device_share < 1.0:
-            fresh = _stream(seed, f"cycle {state} {cycle}").standard_normal(n)
+            fresh = standard_normals(
+                seed, f"{place}cycle {state}", numbers + (np.asarray(cycle) << _CYCLE)
+            )
             z += fresh * math.sqrt(1.0 - self.device_share)
         return z
 
@@ -253,8 +310,19 @@ def check_state(state: Any) -> State:
     return cast(State, found)
 
 
-def _stream(seed: int, purpose: str) -> np.random.Generator:
-    from hashlib import blake2b
+def _uniforms(seed: int, purpose: str, counters: npt.NDArray[np.int64]) -> FloatArray:
+    """A random number between 0 and 1 for each counter, in its shape."""
+    from ternary_engine.kernels.random import stream_keys
+    from ternary_engine.kernels.uniforms import fill_uniforms
 
-    digest = blake2b(f"{seed}\0{purpose}".encode(), digest_size=16).digest()
-    return np.random.Generator(np.random.Philox(key=int.from_bytes(digest, "little")))
+    flat = np.ascontiguousarray(counters, np.int64).reshape(-1)
+    found = np.empty(flat.size)
+    fill_uniforms(stream_keys(seed, purpose), flat, found)
+    return found.reshape(np.shape(counters))
+
+
+def standard_normals(seed: int, purpose: str, counters: npt.NDArray[np.int64]) -> FloatArray:
+    """A standard normal number for each counter, in its shape."""
+    from scipy.special import ndtri
+
+    return np.asarray(ndtri(_uniforms(seed, purpose, counters)))

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from ternary_engine.layer import Layer
 
 if TYPE_CHECKING:
+    from ternary_engine.chips.weak import WeakCells
     from ternary_engine.device import Device
     from ternary_engine.sense import SenseAmp
 
@@ -219,10 +220,17 @@ def _table(sign_flip: float, drop: float, rise: float) -> Float64Array:
 
 @dataclass(frozen=True, eq=False)
 class LayerErrors:
-    """What a run needs to know of the errors of one layer."""
+    """What a run needs to know of the errors of one layer.
+
+    Attributes:
+        table: P[stored, read] of all cells; of a chip's, the mean over them.
+        per: what one draw lasts for.
+        cells: the cells of a chip that are not always read alike, each with its own chances.
+    """
 
     table: Float64Array
     per: Per
+    cells: WeakCells | None = None
 
 
 Errors = SenseErrors | Mapping[str, SenseErrors]

@@ -14,9 +14,12 @@ from ternary_engine.layer import Layer
 from ternary_engine.steps import Step
 
 if TYPE_CHECKING:
-    from ternary_engine.errors import Errors
+    from ternary_engine.device import Device
+    from ternary_engine.errors import Errors, LayerErrors
+    from ternary_engine.mapping.layers import Outputs
     from ternary_engine.record import ErrorRecord
     from ternary_engine.runtime import Runner
+    from ternary_engine.sense import SenseAmp
 
 Array = npt.NDArray[Any]
 
@@ -71,6 +74,11 @@ class Network:
         """Leave the runner behind: it is rebuilt where the network is unpickled."""
         return {name: value for name, value in self.__dict__.items() if name != "_runner"}
 
+    @property
+    def read_errors(self) -> Mapping[str, LayerErrors]:
+        """Errors of every read that are the network's own, by layer: those of a chip's cells."""
+        return {}
+
     def run(
         self,
         x: Array | Mapping[str, Array],
@@ -110,23 +118,55 @@ class Network:
         """
         return self._runner.run(x, errors, seed, threads, batch_size, record, replay)
 
-    def program(self, *, errors: Errors, seed: int | None = None) -> Network:
-        """Program the network once: a copy whose stored weights carry one draw of errors.
+    def program(
+        self,
+        *,
+        errors: Errors | None = None,
+        device: Device | None = None,
+        sense: SenseAmp | None = None,
+        seed: int | None = None,
+        array: tuple[int, int] = (32, 32),
+        outputs: Outputs = "rows",
+    ) -> Network:
+        """Program the network once, with errors of given rates or onto a chip of given devices.
 
+        With ``errors``: a copy whose stored weights carry one draw of them.
         ``net.program(errors=e, seed=s).run(x)`` equals ``net.run(x, errors=e, seed=s)`` for errors
         per program.
+
+        With ``device`` and ``sense``: a `Chip`. Both devices of every cell get resistances of their
+        own, every amplifier an offset, and every cell the chances of being read as -1, 0 and +1
+        that follow; ``run`` draws reads with just these chances. In binary layers, which have no
+        zero, the amplifiers are read once they have settled.
 
         Args:
             errors: `SenseErrors`, or a dict of them by layer name; taken as programming errors
                 whatever their ``per``.
-            seed: names the draw; None draws a fresh one.
+            device: what every device is like.
+            sense: what every sense amplifier is like.
+            seed: names the draw, or the chip; None draws a fresh one.
+            array: rows and columns of an array of the chip, with an amplifier at the foot of every
+                column; defaults to 32 x 32.
+            outputs: of the chip: ``"rows"`` if the weights of an output lie along a row of the
+                array, or ``"columns"``; defaults to rows, as in `map`.
 
         Raises:
-            TypeError, ValueError: as for `run`.
+            TypeError, ValueError: as for `run`; both ``errors`` and ``device``, or neither.
         """
         from ternary_engine.errors import check_seed, resolve_errors
         from ternary_engine.runtime import programmed
 
+        if device is not None or sense is not None:
+            from ternary_engine.chips.check import checked_parameters
+            from ternary_engine.chips.chip import make_chip
+
+            parameters = checked_parameters(device, sense, seed, errors, array, outputs)
+            return make_chip(self, parameters)
+        if errors is None:
+            raise TypeError(
+                "program: got neither errors nor a device; it takes errors=te.SenseErrors(...), "
+                "or device=te.Device(...) and sense=te.SenseAmp(...)"
+            )
         resolved = resolve_errors(errors, self.layers)
         return programmed(self, resolved, check_seed(seed))
 

@@ -108,6 +108,7 @@ class ApartCrossbar(SensedCrossbar):
                 images=chunk.images,
                 presentation=number,
                 purpose=f"{self.layer.name}/cells/{number}/0",
+                tables=self.reads.tables,
             )
             wrong = reads.wrong(noise, errors)
             for side, counted in enumerate(_COUNTED):

@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ternary_engine.chips.weak import WeakCells
 from ternary_engine.errors import LayerErrors
-from ternary_engine.kernels import cell_reads
+from ternary_engine.kernels import cell_reads, weak_reads
 from ternary_engine.layer import Layer
 from ternary_engine.runtime.noise import Noise, log_keep, sample_streams, share_levels
 from ternary_engine.runtime.recording import recorded_rows
+from ternary_engine.runtime.weak_tables import TablesOfPlanes, find_cells, stream_name
 from ternary_engine.steps import Geometry
 
 Array = npt.NDArray[Any]
@@ -31,7 +33,8 @@ class Reads:
         size, out_size: rows and columns of the input and the output image.
         first, images: samples of the chunk.
         presentation: number of the presentation.
-        purpose: names the random stream.
+        purpose: names the random stream; that of a chip's weak cells has a name of its own.
+        tables: of the weak cells, if there are any.
     """
 
     layer: Layer
@@ -46,6 +49,7 @@ class Reads:
     images: int
     presentation: int
     purpose: str
+    tables: TablesOfPlanes
 
     @property
     def _window(self) -> npt.NDArray[np.int64]:
@@ -68,7 +72,8 @@ class Reads:
         """
         if noise.replay is not None:
             return self._replayed(noise)
-        where, read = self._drawn(noise, errors)
+        cells = errors.cells
+        where, read = self._drawn(noise, errors) if cells is None else self._weak(noise, cells)
         if noise.recorder is not None:
             stored = self.layer.trits[self.plane].reshape(-1)[where[:, 2]]
             same = (self.presentation, self.plane)
@@ -87,6 +92,33 @@ class Reads:
             where, read = np.empty((room, 3), np.int64), np.empty(room, np.int8)
             found = cell_reads.draw_read_events(
                 *self._cells, log_keep(rate), levels, keys, where, read
+            )
+            if found <= room:
+                return where[:found], read[:found]
+            room = found
+
+    def _weak(self, noise: Noise, cells: WeakCells) -> tuple[Array, Array]:
+        """Reads that differ from what the weak cells of a chip are usually read as."""
+        tables = self.tables(cells, self.plane)
+        purpose = stream_name(self.layer, self.presentation, self.plane)
+        keys = sample_streams(noise.seed, purpose, self.first, self.images)
+        place = find_cells(tables.numbers, self.layer, self.geometry)
+        positions = self.images * self.out_size[0] * self.out_size[1]
+        expected = positions * float(cells.otherwise[cells.plane == self.plane].sum())
+        room = int(expected + 8.0 * np.sqrt(expected) + 16.0)
+        while True:
+            where, read = np.empty((room, 3), np.int64), np.empty(room, np.int8)
+            found = weak_reads.draw_weak_events(
+                self.x,
+                self.x_pitches,
+                self._window,
+                place.channels,
+                place.taps,
+                keys,
+                tables.numbers,
+                *tables.draws,
+                where,
+                read,
             )
             if found <= room:
                 return where[:found], read[:found]

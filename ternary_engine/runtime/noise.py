@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -153,17 +153,20 @@ def with_faults(layer: Layer, drawn: tuple[Faults, ...]) -> npt.NDArray[np.int8]
     return trits
 
 
-def replayed(record: ErrorRecord, layers: Sequence[Layer]) -> Noise:
+def replayed(record: ErrorRecord, network: Network) -> Noise:
     """A run's errors, to be repeated.
 
     Raises:
         ValueError: the record is of another network.
     """
-    known = {layer.name for layer in layers if layer.placement == "crossbar"}
+    known = {layer.name for layer in network.layers if layer.placement == "crossbar"}
     unknown = sorted(set(record.layers) - known)
     if unknown:
         raise ValueError(f"replay: the record has errors of layers {unknown}; got none so named")
-    errors = {name: LayerErrors(one.table, one.per) for name, one in record.layers.items()}
+    errors = {
+        name: network.read_errors.get(name) or LayerErrors(one.table, one.per)
+        for name, one in record.layers.items()
+    }
     return Noise(errors, 0, record.batch_size, replay=record)
 
 

@@ -25,6 +25,7 @@ from ternary_engine.runtime.read_tables import (
     rare_tables,
 )
 from ternary_engine.runtime.values import Chunk
+from ternary_engine.runtime.weak_tables import TablesOfPlanes
 from ternary_engine.runtime.weights import PackedPlane, as_windows, pack_plane
 from ternary_engine.runtime.windows import Windows, find_windows
 
@@ -47,10 +48,8 @@ class Presentation(NamedTuple):
 
 
 class Inputs(NamedTuple):
-    """Inputs of one presentation as (non-zero, negative) planes, and how many are sensed."""
+    """Windows over the (non-zero, negative) planes of one presentation; how many are sensed."""
 
-    layout: ImageLayout
-    codes: npt.NDArray[np.uint64]
     windows: Windows
     counts: npt.NDArray[np.int32]
     counts_pitch: int
@@ -75,6 +74,7 @@ class ReadErrors:
     """Runs a crossbar layer with errors drawn anew for every read."""
 
     operation: CrossbarOperation
+    tables: TablesOfPlanes = field(default_factory=TablesOfPlanes)
     _group_members: dict[int, PackedPlane] = field(default_factory=dict)
 
     def __call__(self, chunk: Chunk, noise: Noise, errors: LayerErrors) -> None:
@@ -82,7 +82,7 @@ class ReadErrors:
         operation = self.operation
         layout = chunk.codes[operation.step.source].layout
         planes = operation.planes(layout.channels, gated=True)
-        presentations = self._presentations(errors)
+        presentations = self.presentations(errors)
         if noise.by_cell:
             self._by_cell(chunk, noise, errors, presentations)
             return
@@ -118,8 +118,8 @@ class ReadErrors:
         operation.products(chunk, windows, planes, bases, target, stored=True)
         sums = chunk.sums[operation.step.target]
         for number, presentation in enumerate(presentations):
-            inputs = self._inputs(chunk, presentation)
-            x = self._decoded(chunk, inputs)
+            layout, codes = self.presented(chunk, presentation)
+            x = self._decoded(chunk, layout, codes)
             for plane, trits in enumerate(self._windows):
                 reads = Reads(
                     layer=operation.layer,
@@ -127,13 +127,14 @@ class ReadErrors:
                     trits=trits,
                     geometry=operation.step.geometry,
                     x=x,
-                    x_pitches=(x.size // chunk.images, inputs.layout.positions, 1),
-                    size=(inputs.layout.height, inputs.layout.width),
+                    x_pitches=(x.size // chunk.images, layout.positions, 1),
+                    size=(layout.height, layout.width),
                     out_size=(sums.height, sums.width),
                     first=chunk.first,
                     images=chunk.images,
                     presentation=number,
                     purpose=f"{operation.layer.name}/cells/{number}/{plane}",
+                    tables=self.tables,
                 )
                 factor = presentation.coefficient * 3**plane
                 values = np.tile(np.array([-factor, 0, factor], np.int32), (sums.channels, 1))
@@ -151,12 +152,13 @@ class ReadErrors:
         )
 
     @staticmethod
-    def _decoded(chunk: Chunk, inputs: Inputs) -> npt.NDArray[np.int32]:
+    def _decoded(
+        chunk: Chunk, layout: ImageLayout, codes: npt.NDArray[np.uint64]
+    ) -> npt.NDArray[np.int32]:
         """Inputs of one presentation as numbers -1, 0, +1, flat [image][channel][position]."""
-        layout = inputs.layout
         x = np.empty(chunk.images * layout.channels * layout.positions, np.int32)
         pack.decode(
-            inputs.codes,
+            codes,
             layout.channels,
             pack.TERNARY_PLANES,
             2,
@@ -172,16 +174,20 @@ class ReadErrors:
         )
         return x
 
-    def _presentations(self, errors: LayerErrors) -> tuple[Presentation, ...]:
+    def presentations(self, errors: LayerErrors) -> tuple[Presentation, ...]:
+        """What is presented to the cells for one result."""
         if self.operation.code.kind in ("binary", "ternary"):
             ungrouped = self.operation.step.geometry.groups == 1
-            if is_symmetric(errors.table) and ungrouped:
+            if errors.cells is not None or (is_symmetric(errors.table) and ungrouped):
                 return (Presentation(expand.BOTH_SIGNS, 1),)
             return Presentation(0, 1), Presentation(1, -1)
         coefficients = self.operation.coefficients.tolist()
         return tuple(Presentation(j, c) for j, c in enumerate(coefficients))
 
-    def _inputs(self, chunk: Chunk, presentation: Presentation) -> Inputs:
+    def presented(
+        self, chunk: Chunk, presentation: Presentation
+    ) -> tuple[ImageLayout, npt.NDArray[np.uint64]]:
+        """Inputs of one presentation as (non-zero, negative) planes."""
         operation = self.operation
         source = chunk.codes[operation.step.source]
         layout, codes = source.layout, source.codes
@@ -199,11 +205,16 @@ class ReadErrors:
                 position_starts(layout, chunk.images),
                 codes,
             )
+        return layout, codes
+
+    def _inputs(self, chunk: Chunk, presentation: Presentation) -> Inputs:
+        operation = self.operation
+        layout, codes = self.presented(chunk, presentation)
         name = f"{operation.step.target}/inputs"
         geometry, outputs = operation.step.geometry, operation.layer.outputs
         windows = find_windows(chunk, layout, codes, geometry, outputs, name)
         counts, pitch = self._counts(chunk, layout.channels, windows)
-        return Inputs(layout, codes, windows, counts, pitch)
+        return Inputs(windows, counts, pitch)
 
     def _counts(
         self, chunk: Chunk, channels: int, windows: Windows

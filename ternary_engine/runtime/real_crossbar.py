@@ -14,6 +14,7 @@ from ternary_engine.runtime.cell_reads import Reads
 from ternary_engine.runtime.noise import Noise, take_faults, with_faults
 from ternary_engine.runtime.periphery import Piece
 from ternary_engine.runtime.values import Chunk
+from ternary_engine.runtime.weak_tables import TablesOfPlanes
 from ternary_engine.runtime.weights import as_windows
 from ternary_engine.steps import RealCrossbar
 
@@ -27,6 +28,7 @@ class RealCrossbarOperation:
         self.step = step
         self.layer = layer
         self.piece = Piece(step.model)
+        self.tables = TablesOfPlanes()
 
     @functools.cached_property
     def weights(self) -> npt.NDArray[np.float32]:
@@ -106,6 +108,7 @@ class RealCrossbarOperation:
                     images=1,
                     presentation=0,
                     purpose=f"{self.layer.name}/read/{plane}",
+                    tables=self.tables,
                 )
                 values = self._cell_values * np.float32(3**plane)
                 wrong = reads.wrong(noise, errors)

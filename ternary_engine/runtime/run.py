@@ -43,11 +43,11 @@ class Runner:
         batch = check_count("batch_size", batch_size) or max(samples, 1)
         noise = self._noise(errors, None if seed is None else check_seed(seed), batch, record)
         if replay is not None:
-            if noise is not None:
+            if errors is not None or record:
                 raise ValueError(
                     "replay: repeats recorded errors; errors and record do not go with it"
                 )
-            noise = replayed(replay, self.network.layers)
+            noise = replayed(replay, self.network)
         outputs = self.plan.run(inputs, workers, noise)
         single = self.single and not isinstance(x, Mapping)
         result = outputs[self.network.outputs[0].name] if single else outputs
@@ -58,7 +58,13 @@ class Runner:
     def _noise(
         self, errors: Errors | None, seed: int | None, batch: int, record: bool
     ) -> Noise | None:
-        if errors is None and not record:
+        own = self.network.read_errors
+        if errors is not None and own:
+            raise ValueError(
+                "errors: this network is a chip, whose cells err by themselves; "
+                "run its `stored` network with errors instead"
+            )
+        if errors is None and not own and not record:
             return None
-        resolved = resolve_errors({} if errors is None else errors, self.network.layers)
+        resolved = own or resolve_errors({} if errors is None else errors, self.network.layers)
         return Noise(resolved, check_seed(seed), batch, Recorder() if record else None)

@@ -166,3 +166,34 @@ def change_moments(
                 mean += float(under.sum()) * mean_of[w + 1]
                 variance += float((under**2).sum()) * variance_of[w + 1]
     return mean, variance
+
+
+def cell_sums(
+    images: Int64Array,
+    kind: str,
+    bits: int,
+    chances: Float64Array,
+    geometry: Geometry,
+    random: np.random.Generator,
+) -> Int64Array:
+    """Sums of a layer whose cells each have their own chances, read by read.
+
+    Args:
+        images, kind, bits, geometry: as in `sums`.
+        chances: [planes, outputs, channels of a group, kernel rows, kernel columns, 3].
+    """
+    planes, outputs, per_group = chances.shape[:3]
+    total = 0
+    for coefficient, shown in presentations(images, kind, bits):
+        windows = windows_of(shown, geometry)
+        found = np.zeros((len(images), outputs, *windows.shape[2:4]), np.int64)
+        for plane in range(planes):
+            for output in range(outputs):
+                first = output // (outputs // geometry.groups) * per_group
+                under = windows[:, first : first + per_group]
+                upto = np.cumsum(chances[plane, output].reshape(per_group, 1, 1, -1, 3), axis=-1)
+                u = random.random(under.shape)
+                cells = (u >= upto[..., 0]).astype(np.int64) + (u >= upto[..., 1]) - 1
+                found[:, output] += coefficient * 3**plane * (under * cells).sum((1, 4))
+        total = total + found
+    return np.asarray(total)
