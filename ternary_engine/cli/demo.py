@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ternary_engine.cli import screen, sensing
-from ternary_engine.cli.bench import comparison_table
+from ternary_engine.cli.bench_tables import network_table
 from ternary_engine.cli.options import AsJson, within
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from ternary_engine.benchmark import Comparison
+    from ternary_engine.benchmark.cases import Row
     from ternary_engine.network import Network
 
 __all__ = ["demo"]
@@ -58,7 +58,7 @@ def demo(
     started = time.perf_counter()
     nets: dict[str, Network] = {}
     results: list[dict[str, Any]] = []
-    comparisons: list[Comparison] = []
+    comparisons: list[Row] = []
     for name in zoo.names():
         screen.narrate(f"[dim]{name}: converting, running, timing[/]")
         nets[name], result = _convert(name)
@@ -88,12 +88,13 @@ def _check(name: str, net: Network, threads: int) -> dict[str, Any]:
     """Compare with the labels and, sample by sample, with ONNX Runtime on the source."""
     import numpy as np
 
-    from ternary_engine import accuracy, benchmark, zoo
+    from ternary_engine import accuracy, zoo
+    from ternary_engine.benchmark.peers import onnxruntime_run
 
     x, labels = zoo.data(name)
     with screen.patience(f"running {name}"):
         ours = accuracy.first_output(net.run(x, threads=threads))
-    theirs = benchmark.onnxruntime_run(zoo.path(name), threads=threads, optimise=False)(x)
+    theirs = onnxruntime_run(zoo.path(name), threads=threads, optimise=False)(x)
     return {
         "samples": len(x),
         "accuracy": accuracy.correct(ours, labels) / len(x),
@@ -116,20 +117,21 @@ def _under_errors(name: str, net: Network, seed: int, threads: int) -> dict[str,
     return found
 
 
-def _speed(name: str, net: Network, threads: int) -> Comparison:
-    from ternary_engine import benchmark, zoo
+def _speed(name: str, net: Network, threads: int) -> Row:
+    from ternary_engine import zoo
+    from ternary_engine.benchmark.cases import measure
+    from ternary_engine.benchmark.networks import network_case
 
     x, _ = zoo.data(name)
     with screen.patience(f"timing {name} (after compiling kernels, where they are new)"):
-        return benchmark.against_onnxruntime(
-            net, zoo.path(name), x, name=name, threads=threads, seconds=BENCH_SECONDS
-        )
+        case = network_case(net, zoo.path(name), x, name=name, suite="zoo", threads=threads)
+        return measure(case, {}, BENCH_SECONDS)
 
 
 def _show(
     nets: dict[str, Network],
     results: list[dict[str, Any]],
-    comparisons: list[Comparison],
+    comparisons: list[Row],
     seed: int,
 ) -> None:
     from ternary_engine import benchmark, summary
@@ -138,7 +140,7 @@ def _show(
     screen.emit(summary.renderable(last, screen.width()), "")
     screen.emit(_accuracy_table(results), "")
     screen.emit(_error_table(results, seed), "")
-    screen.emit(comparison_table(comparisons), "")
+    screen.emit(network_table(comparisons, "speed: one process, by turns"), "")
     screen.emit_pairs([("device", benchmark.device())])
 
 

@@ -84,7 +84,7 @@ def float_source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def truth(source: Path) -> tuple[np.ndarray, np.ndarray]:
     """Inputs, and the scores that ONNX Runtime gives for them."""
-    from ternary_engine.benchmark import onnxruntime_run
+    from ternary_engine.benchmark.peers import onnxruntime_run
 
     x = np.random.default_rng(7).normal(size=(SAMPLES, INPUTS)).astype(np.float32)
     return x, onnxruntime_run(source, optimise=False)(x)

@@ -42,7 +42,12 @@ CASES: dict[str, tuple[str, list[str]]] = {
     "rate that is no number": ("run {net} {data} --ber nan", ["ber", "nan", "0 to 1"]),
     "rates": ("run {net} {data} --drop 0.6 --sign-flip 0.6", ["sign_flip + drop", "at most 1"]),
     "ber too large": ("run {net} {data} --ber 0.99", ["0.99"]),
-    "zoo": ("bench nonsense", ["nonsense", "zoo"]),
+    "zoo": ("bench nonsense", ["nonsense", "zoo", "product"]),
+    "bench typo": ("bench prodct", ["prodct", "did you mean 'product'"]),
+    "old result": ("bench zoo --compare {text}", ["note.txt", "not JSON"]),
+    "no old result": ("bench zoo --compare {folder}/none.json", ["none.json", "no such file"]),
+    "share": ("bench zoo --compare {text} --fail-slower much", ["--fail-slower", "'much'", "25%"]),
+    "share of nothing": ("bench zoo --fail-slower 25%", ["--fail-slower", "--compare"]),
 }
 
 

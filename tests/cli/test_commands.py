@@ -111,22 +111,6 @@ def test_verbose_lists_the_steps(command, packed: Path, data: Path) -> None:
     assert "fc2" in result.err
 
 
-def test_bench_json(command) -> None:
-    result = command("bench", "mlp_ternary", "--batch", 8, "--seconds", 0, "--json")
-    assert result.status == 0
-    told = json.loads(result.out)
-    (row,) = told["results"]
-    assert (row["network"], row["batch"], row["threads"]) == ("mlp_ternary", 8, 1)
-    assert row["ratio"] > 0
-    assert told["machine"]["cpu"]
-
-
-def test_bench_table(command) -> None:
-    result = command("bench", "mlp_ternary", "--batch", 8, "--seconds", 0)
-    for part in ("ONNX Runtime", "ratio", "prepare", "mlp_ternary", "Python 3"):
-        assert part in result.out
-
-
 def test_demo(command) -> None:
     result = command("demo")
     assert result.status == 0
