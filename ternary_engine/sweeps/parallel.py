@@ -1,10 +1,11 @@
-"""Blocks of trials on joblib: threads, processes, or a cluster of Dask or Ray."""
+"""Blocks of trials on joblib: threads, processes, or a cluster of Dask; or on Ray."""
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import warnings
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -16,8 +17,9 @@ from ternary_engine.sweeps.work import Cargo, Outcome, run_block
 __all__ = ["Backend", "Crew", "dispatch"]
 
 Backend = Literal["threads", "processes", "dask", "ray"]
+Stream = Callable[[Pending], Iterator[Outcome]]
 
-_JOBLIB = {"threads": "threading", "processes": "loky", "dask": "dask", "ray": "ray"}
+_JOBLIB = {"threads": "threading", "processes": "loky", "dask": "dask"}
 _RETRIES = 3
 _CONNECT_SECONDS = 10
 
@@ -75,10 +77,10 @@ def dispatch(cargo: Cargo, pending: Pending, crew: Crew) -> Generator[Outcome]:
             yield _arrived(run_block(cargo.settings, block, *_arrays(cargo)), pending)
         return
     failures = 0
-    with _connected(crew, cargo) as settings:
+    with _connected(crew, cargo) as stream:
         while len(pending):
             try:
-                for outcome in _stream(cargo, pending, settings):
+                for outcome in stream(pending):
                     failures = 0
                     yield _arrived(outcome, pending)
                 lost = pending.recall()
@@ -107,7 +109,7 @@ def _first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or ["no reason given"])[0]
 
 
-def _stream(cargo: Cargo, pending: Pending, settings: dict[str, Any]) -> Iterator[Outcome]:
+def _stream(cargo: Cargo, settings: dict[str, Any], pending: Pending) -> Iterator[Outcome]:
     """Outcomes as joblib hands them back."""
     import joblib
 
@@ -127,28 +129,23 @@ def _stream(cargo: Cargo, pending: Pending, settings: dict[str, Any]) -> Iterato
 
 
 @contextlib.contextmanager
-def _connected(crew: Crew, cargo: Cargo) -> Iterator[dict[str, Any]]:
-    """Settings for joblib, with a cluster ready to take work."""
+def _connected(crew: Crew, cargo: Cargo) -> Iterator[Stream]:
+    """What runs blocks, with a cluster ready to take work."""
+    if crew.backend == "ray":
+        # Ray's backend for joblib hands results back all at once, at the very end.
+        from ternary_engine.sweeps.on_ray import ray_stream
+
+        with ray_stream(cargo.settings, _arrays(cargo), crew.workers) as stream:
+            yield stream
+        return
     settings: dict[str, Any] = {"backend": _JOBLIB[crew.backend], "n_jobs": crew.size}
     if crew.local:
-        yield settings
-        return
-    settings |= {"n_jobs": crew.workers or -1}
-    if crew.backend == "ray":
-        _use_ray()
-        yield settings
+        yield functools.partial(_stream, cargo, settings)
         return
     with _dask_client(crew.scheduler) as client:
         # Scattered, the network and the data go to each worker once.
-        yield settings | {"client": client, "scatter": list(_arrays(cargo))}
-
-
-def _use_ray() -> None:
-    try:
-        from ray.util.joblib import register_ray
-    except ImportError as error:
-        raise TernaryEngineError("backend 'ray' needs Ray: pip install ray") from error
-    register_ray()
+        settings |= {"n_jobs": crew.workers or -1, "client": client}
+        yield functools.partial(_stream, cargo, settings | {"scatter": list(_arrays(cargo))})
 
 
 @contextlib.contextmanager

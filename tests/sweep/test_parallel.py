@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -45,9 +45,9 @@ def test_what_was_lost_in_flight_runs_again(task: Any, monkeypatch: Any) -> None
     usual = parallel._stream
     calls = []
 
-    def failing(cargo: Any, pending: Any, settings: Any) -> Iterator[Any]:
+    def failing(cargo: Any, settings: Any, pending: Any) -> Iterator[Any]:
         calls.append(1)
-        for number, outcome in enumerate(usual(cargo, pending, settings)):
+        for number, outcome in enumerate(usual(cargo, settings, pending)):
             if number == 2 and len(calls) < 3:
                 raise BrokenPipeError("gone")
             yield outcome
@@ -74,8 +74,8 @@ def test_no_dask_scheduler(task: Any, monkeypatch: Any) -> None:
         te.sweep(*task, points=[0.1], trials=1, backend="dask", scheduler="tcp://127.0.0.1:1")
 
 
-@pytest.mark.skipif(find_spec("ray") is not None, reason="Ray is installed")
-def test_no_ray(task: Any) -> None:
+def test_no_ray(task: Any, monkeypatch: Any) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(te.TernaryEngineError, match="pip install ray"):
         te.sweep(*task, points=[0.1], trials=1, backend="ray")
 
@@ -138,3 +138,50 @@ def test_the_network_goes_to_each_dask_worker_once(task: Any, cluster: Cluster) 
         client.wait_for_workers(2)
         te.sweep(*task, points=POINTS, trials=200, backend="dask")
         assert set(client.run(loaded).values()) == {1}
+
+
+@pytest.fixture
+def ray(monkeypatch: Any) -> Iterator[Any]:
+    """A Ray cluster of this machine, with two workers."""
+    found = pytest.importorskip("ray", reason="Ray is not installed")
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    found.init(
+        address="local",
+        num_cpus=2,
+        include_dashboard=False,
+        log_to_driver=False,
+        logging_level="error",
+        object_store_memory=100 << 20,
+    )
+    yield found
+    found.shutdown()
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")
+def test_ray_and_a_worker_that_is_killed(task: Any, wanted: Any, ray: Any, tmp_path: Path) -> None:
+    @ray.remote
+    def where() -> int:
+        return os.getpid()
+
+    path = tmp_path / "results.csv"
+    states = te.iter_sweep(*task, points=POINTS, trials=TRIALS, out=path, backend="ray")
+    victim = 0
+    for state in states:
+        if state.done > 50 and not victim:
+            victim = ray.get(where.remote())
+            os.kill(victim, signal.SIGKILL)
+    assert victim
+    assert state.done == state.total
+    assert numbers(te.read_results(path)) == wanted
+
+
+@pytest.mark.filterwarnings("default")
+def test_no_ray_cluster(task: Any, monkeypatch: Any) -> None:
+    pytest.importorskip("ray", reason="Ray is not installed")
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
+    with pytest.raises(
+        te.TernaryEngineError, match=r"no Ray cluster: 127\.0\.0\.1:1 does not answer"
+    ):
+        te.sweep(*task, points=[0.1], trials=1, backend="ray")
