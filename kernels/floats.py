@@ -79,6 +79,11 @@ def any_less(a: Floats, b: Floats) -> bool:
     return bool((a < b).any())
 
 
+def is_single(a: Floats) -> bool:
+    """Whether the lanes are float32; the compiler knows, and leaves out the other branch."""
+    return bool(a.dtype == np.float32)
+
+
 def power_of_two(a: Floats) -> Floats:
     """2 to the power of whole numbers from -126 to 127."""
     return np.exp2(a)
@@ -148,6 +153,7 @@ for _function, _vectors, _result in (
     (root, 1, None),
     (where_less, 4, None),
     (any_less, 2, types.boolean),
+    (is_single, 1, types.boolean),
     (power_of_two, 1, None),
     (nearest, 1, None),
 ):
@@ -239,6 +245,11 @@ def _any_less(context: Any, builder: Any, sig: Any, args: Any) -> Any:
     mask = ir.IntType(sig.args[0].lanes)
     bits = builder.bitcast(builder.fcmp_ordered("<", *args), mask)
     return builder.icmp_unsigned("!=", bits, ir.Constant(mask, 0))
+
+
+@lower_builtin(is_single, FloatsType)
+def _is_single(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    return ir.Constant(ir.IntType(1), int(sig.args[0].bits == 32))
 
 
 @lower_builtin(power_of_two, FloatsType)
