@@ -110,7 +110,7 @@ def test_separation_grows_as_the_supply_falls() -> None:
 @needs_spice
 def test_separation_grows_in_spice() -> None:
     gaps = []
-    for vdd, duration in ((5.0, 100e-9), (2.5, 200e-9), (1.2, 1e-6)):
+    for vdd, duration in ((5.0, 100e-9), (2.5, 200e-9), (1.8, 3e-7), (1.2, 1e-6), (0.9, 4e-6)):
         sense = te.SenseAmp(vdd=vdd)
         times = [
             _resolved(spice.simulate(sense.netlist(*pair, duration=duration)), 0.5 * vdd)
@@ -120,7 +120,7 @@ def test_separation_grows_in_spice() -> None:
         np.testing.assert_allclose(times, model, rtol=1e-3)
         gaps.append(times[1] - times[0])
     assert gaps == sorted(gaps)
-    assert gaps[-1] > 5 * gaps[0]
+    assert gaps[3] > 5 * gaps[0]
 
 
 def _resolved(waves, level: float) -> float:
