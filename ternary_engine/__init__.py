@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ternary_engine import plot, zoo
     from ternary_engine.checking import CheckReport, check
     from ternary_engine.chips.chip import Chip
+    from ternary_engine.chips.design import ChipDesign, Repair, WriteVerify
     from ternary_engine.codes import Codes
     from ternary_engine.converters import convert
     from ternary_engine.device import Device
@@ -57,6 +58,7 @@ __version__ = "0.1.0"
 __all__ = [
     "CheckReport",
     "Chip",
+    "ChipDesign",
     "Codes",
     "ConversionError",
     "CostParameters",
@@ -70,12 +72,14 @@ __all__ = [
     "PhysicsWarning",
     "Point",
     "Progress",
+    "Repair",
     "Results",
     "SenseAmp",
     "SenseErrors",
     "SweepWarning",
     "TernaryEngineError",
     "WhatIf",
+    "WriteVerify",
     "__version__",
     "check",
     "convert",
@@ -103,6 +107,9 @@ __all__ = [
 _HOMES = {
     "CheckReport": "ternary_engine.checking",
     "Chip": "ternary_engine.chips.chip",
+    "ChipDesign": "ternary_engine.chips.design",
+    "Repair": "ternary_engine.chips.design",
+    "WriteVerify": "ternary_engine.chips.design",
     "Codes": "ternary_engine.codes",
     "CostParameters": "ternary_engine.mapping",
     "DigitalParameters": "ternary_engine.mapping",

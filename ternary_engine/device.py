@@ -36,7 +36,7 @@ __all__ = [
 State = Literal["lrs", "hrs"]
 _STATES = ("lrs", "hrs")
 _BISECTIONS = 100
-_CYCLE = 40  # bits of a counter below the number of the programming cycle
+_PULSE = 40  # bits of a counter below the number of the pulse
 
 # Conditions of the presets. The talk's is quoted; the other two are chosen: "degraded" for a type 3
 # rate of the recalled 18.5 %, "low-energy" for the quoted 30 times less energy at a raw (1T1R)
@@ -232,7 +232,8 @@ class Device:
         state: State,
         numbers: npt.NDArray[np.int64],
         seed: int,
-        cycle: int | npt.NDArray[np.int64] = 0,
+        cycle: int = 0,
+        pulse: int | npt.NDArray[np.int64] = 0,
         place: str = "",
     ) -> FloatArray:
         """Resistances of numbered devices programmed to a state, in ohms; float64.
@@ -243,14 +244,18 @@ class Device:
             state: ``"lrs"`` or ``"hrs"``.
             numbers: which devices, any shape, from 0 on and below 2**40.
             seed: see `sample`.
-            cycle: see `sample`; of all, or of each, below 2**17.
+            cycle: see `sample`.
+            pulse: further pulses within the cycle, of all or of each, below 2**17; each draws
+                anew as a cycle does.
             place: keeps devices apart that have the same numbers.
         """
-        found = self.resistance(state).at_normal(self._normal(state, numbers, seed, cycle, place))
+        found = self.resistance(state).at_normal(
+            self._normal(state, numbers, seed, cycle, pulse, place)
+        )
         for name, held in self.stuck(numbers, seed, place).items():
             if held.any():
-                cycles = np.broadcast_to(cycle, np.shape(numbers))[held]
-                z = self._normal(name, numbers[held], seed, cycles, place)
+                pulses = np.broadcast_to(pulse, np.shape(numbers))[held]
+                z = self._normal(name, numbers[held], seed, cycle, pulses, place)
                 found[held] = self.resistance(name).at_normal(z)
         return found
 
@@ -275,7 +280,8 @@ class Device:
         state: State,
         numbers: npt.NDArray[np.int64],
         seed: int,
-        cycle: int | npt.NDArray[np.int64],
+        cycle: int,
+        pulse: int | npt.NDArray[np.int64],
         place: str,
     ) -> FloatArray:
         """Standard normals: a part that stays with each device, a part of this cycle."""
@@ -285,9 +291,8 @@ class Device:
                 self.device_share
             )
         if self.device_share < 1.0:
-            fresh = standard_normals(
-                seed, f"{place}cycle {state}", numbers + (np.asarray(cycle) << _CYCLE)
-            )
+            counters = numbers + (np.asarray(pulse, np.int64) << _PULSE)
+            fresh = standard_normals(seed, f"{place}cycle {state} {cycle}", counters)
             z += fresh * math.sqrt(1.0 - self.device_share)
         return z
 

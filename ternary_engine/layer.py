@@ -55,12 +55,7 @@ class Layer:
     @staticmethod
     def pack(codes: npt.NDArray[np.signedinteger[Any]]) -> npt.NDArray[np.uint8]:
         """Device-pair states for the ``pairs`` field, from integer weights in ONNX shape."""
-        return Layer.pack_planes(to_trit_planes(codes))
-
-    @staticmethod
-    def pack_planes(trits: npt.NDArray[np.int8]) -> npt.NDArray[np.uint8]:
-        """Device-pair states for the ``pairs`` field, from trits [planes, *shape]."""
-        return np.stack([pack_trits(plane) for plane in trits])
+        return np.stack([pack_trits(plane) for plane in to_trit_planes(codes)])
 
     @functools.cached_property
     def trits(self) -> npt.NDArray[np.int8]:

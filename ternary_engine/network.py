@@ -14,6 +14,7 @@ from ternary_engine.layer import Layer
 from ternary_engine.steps import Step
 
 if TYPE_CHECKING:
+    from ternary_engine.chips.design import Repair, WriteVerify
     from ternary_engine.device import Device
     from ternary_engine.errors import Errors, LayerErrors
     from ternary_engine.mapping.layers import Outputs
@@ -127,6 +128,8 @@ class Network:
         seed: int | None = None,
         array: tuple[int, int] = (32, 32),
         outputs: Outputs = "rows",
+        verify: WriteVerify | None = None,
+        repair: Repair | None = None,
     ) -> Network:
         """Program the network once, with errors of given rates or onto a chip of given devices.
 
@@ -145,10 +148,10 @@ class Network:
             device: what every device is like.
             sense: what every sense amplifier is like.
             seed: names the draw, or the chip; None draws a fresh one.
-            array: rows and columns of an array of the chip, with an amplifier at the foot of every
-                column; defaults to 32 x 32.
-            outputs: of the chip: ``"rows"`` if the weights of an output lie along a row of the
-                array, or ``"columns"``; defaults to rows, as in `map`.
+            array: of the chip, see `ChipDesign`; defaults to 32 x 32.
+            outputs: of the chip; defaults to rows.
+            verify: of the chip; defaults to none.
+            repair: of the chip; defaults to none.
 
         Raises:
             TypeError, ValueError: as for `run`; both ``errors`` and ``device``, or neither.
@@ -156,19 +159,27 @@ class Network:
         from ternary_engine.errors import check_seed, resolve_errors
         from ternary_engine.runtime import programmed
 
-        if device is not None or sense is not None:
-            from ternary_engine.chips.check import checked_parameters
-            from ternary_engine.chips.chip import make_chip
+        extra = verify is not None or repair is not None
+        if device is None and sense is None and not extra:
+            if errors is None:
+                raise TypeError(
+                    "program: got neither errors nor a device; it takes "
+                    "errors=te.SenseErrors(...), or device=te.Device(...) and "
+                    "sense=te.SenseAmp(...)"
+                )
+            resolved = resolve_errors(errors, self.layers)
+            return programmed(self, resolved, check_seed(seed))
+        from ternary_engine.chips.chip import make_chip
+        from ternary_engine.chips.design import ChipDesign
 
-            parameters = checked_parameters(device, sense, seed, errors, array, outputs)
-            return make_chip(self, parameters)
-        if errors is None:
-            raise TypeError(
-                "program: got neither errors nor a device; it takes errors=te.SenseErrors(...), "
-                "or device=te.Device(...) and sense=te.SenseAmp(...)"
+        if errors is not None:
+            raise ValueError(
+                "errors: a chip's errors follow from its device and sense amplifier; give either "
+                "errors, or device and sense"
             )
-        resolved = resolve_errors(errors, self.layers)
-        return programmed(self, resolved, check_seed(seed))
+        made: dict[str, Any] = {"device": device, "sense": sense}
+        design = ChipDesign(**made, array=array, outputs=outputs, verify=verify, repair=repair)
+        return make_chip(self, design, check_seed(seed))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a packed file; it is complete or not there at all.

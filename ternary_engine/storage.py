@@ -1,4 +1,4 @@
-"""Packed files: a network as one safetensors file, two bits a weight, checked on loading.
+"""Packed files: networks and chips as safetensors files, two bits a weight, checked on loading.
 
 Tensors hold the numbers, one entry of the header's metadata the rest, as JSON: ``format`` and
 ``version``, the network (arrays and bytes replaced by references to tensors), and ``sha256`` over
@@ -21,11 +21,18 @@ import numpy as np
 import numpy.typing as npt
 
 from ternary_engine import steps as step_types
+from ternary_engine.chips.cells import Programmed
+from ternary_engine.chips.chip import Chip
+from ternary_engine.chips.design import ChipDesign, Repair, WriteVerify
+from ternary_engine.chips.weak import WeakCells
 from ternary_engine.codes import Codes
+from ternary_engine.device import Device, Drift, Empirical, LogNormal, Programming
 from ternary_engine.exceptions import FormatError
 from ternary_engine.files import atomic_write
 from ternary_engine.layer import Layer
 from ternary_engine.network import Network, Port
+from ternary_engine.physics.fitting import Fit
+from ternary_engine.sense import SenseAmp, Transistors
 
 FORMAT = "ternary-engine network"
 VERSION = 1
@@ -40,6 +47,20 @@ _RECORDS: dict[str, type[Any]] = {
         Port,
         Layer,
         Codes,
+        Chip,
+        ChipDesign,
+        WriteVerify,
+        Repair,
+        WeakCells,
+        Programmed,
+        Device,
+        Programming,
+        Drift,
+        LogNormal,
+        Empirical,
+        Fit,
+        SenseAmp,
+        Transistors,
         *(
             value
             for value in vars(step_types).values()

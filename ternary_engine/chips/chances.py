@@ -5,10 +5,20 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from ternary_engine.chips.weak import NEGLIGIBLE
 from ternary_engine.physics.distributions import FloatArray
 
-__all__ = ["is_sure", "read_chances", "sure_margin", "usual_reads", "voted"]
+__all__ = [
+    "NEGLIGIBLE",
+    "is_sure",
+    "otherwise",
+    "read_chances",
+    "sure_margin",
+    "usual_reads",
+    "voted",
+]
+
+
+NEGLIGIBLE = 2.0**-64  # a cell that is read otherwise less often always reads the same
 
 
 def sure_margin(noise: float) -> float:
@@ -54,6 +64,13 @@ def read_chances(plus: FloatArray, minus: FloatArray, noise: float, settled: boo
         return np.stack([ndtr(-z), np.zeros(len(z)), ndtr(z)], axis=1)
     zero = np.where(z > 0.0, ndtr(-z) - ndtr(y), ndtr(-y) - ndtr(z))
     return np.stack([ndtr(y), np.maximum(zero, 0.0), ndtr(z)], axis=1)
+
+
+def otherwise(chances: FloatArray, usual: npt.NDArray[np.int8]) -> FloatArray:
+    """Chance of each cell to be read as another value than the usual, without cancellation."""
+    others = np.arange(3) != usual[:, None] + 1
+    chance: FloatArray = np.where(others, chances, 0.0).sum(axis=1)
+    return chance
 
 
 def voted(chances: FloatArray, votes: int) -> FloatArray:

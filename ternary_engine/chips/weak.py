@@ -7,12 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ternary_engine.chips.chances import otherwise
 from ternary_engine.errors import LayerErrors
 from ternary_engine.layer import Layer
 
-__all__ = ["NEGLIGIBLE", "WeakCells", "read_errors"]
-
-NEGLIGIBLE = 2.0**-64  # a cell that is read otherwise less often always reads the same
+__all__ = ["WeakCells", "read_errors"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,9 +36,7 @@ class WeakCells:
     @property
     def otherwise(self) -> npt.NDArray[np.float64]:
         """Chance of each cell to be read otherwise than usual; accurate where it is small."""
-        others = np.arange(3) != self.usual[:, None] + 1
-        chance: npt.NDArray[np.float64] = np.where(others, self.chances, 0.0).sum(axis=1)
-        return chance
+        return otherwise(self.chances, self.usual)
 
 
 def read_errors(layer: Layer, weak: WeakCells) -> LayerErrors:

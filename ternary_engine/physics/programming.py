@@ -107,7 +107,11 @@ class Drift:
         checks.positive("time", self.time, "seconds")
         checks.at_least("activation", self.activation, 0.0, "eV")
 
+    def time_constant(self, celsius: float) -> float:
+        """Give tau, in seconds, at a temperature."""
+        inverse = 1.0 / checks.kelvin("temperature", celsius) - 1.0 / checks.kelvin("", REFERENCE)
+        return self.time * math.exp(self.activation / BOLTZMANN * inverse)
+
     def progress(self, seconds: float, celsius: float) -> float:
         """Give x = ln(1 + t / tau) after a time at a temperature."""
-        inverse = 1.0 / checks.kelvin("temperature", celsius) - 1.0 / checks.kelvin("", REFERENCE)
-        return math.log1p(seconds / self.time * math.exp(-self.activation / BOLTZMANN * inverse))
+        return math.log1p(seconds / self.time_constant(celsius))

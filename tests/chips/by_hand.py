@@ -8,15 +8,15 @@ import numpy as np
 import numpy.typing as npt
 
 import ternary_engine as te
+from ternary_engine.chips.cells import Programmed
 from ternary_engine.chips.chip import Chip
-from ternary_engine.chips.parameters import ChipParameters
 from ternary_engine.chips.weak import WeakCells
 from ternary_engine.layer import Layer
 from ternary_engine.network import Network
 
 Float64Array = npt.NDArray[np.float64]
 
-PARAMETERS = ChipParameters(device=te.Device(), sense=te.SenseAmp(), seed=0)
+DESIGN = te.ChipDesign(device=te.Device(), sense=te.SenseAmp())
 
 
 def chip_of(network: Network, chances: dict[str, Float64Array]) -> Chip:
@@ -33,7 +33,10 @@ def chip_of(network: Network, chances: dict[str, Float64Array]) -> Chip:
         layers.append(layer)
     fields = {f.name: getattr(network, f.name) for f in dataclasses.fields(Network)}
     fields["layers"] = tuple(layers)
-    return Chip(**fields, stored=network, parameters=PARAMETERS, weak=weak)
+    took = {name: Programmed(0, 0, 0) for name in chances}
+    return Chip(
+        **fields, stored_layers=network.layers, design=DESIGN, seed=0, weak=weak, programmed=took
+    )
 
 
 def sensed(layer: Layer, chances: Float64Array) -> tuple[Layer, WeakCells]:
@@ -46,7 +49,7 @@ def sensed(layer: Layer, chances: Float64Array) -> tuple[Layer, WeakCells]:
         usual.reshape(layer.planes, -1)[where],
         chances.reshape(layer.planes, -1, 3)[where],
     )
-    return dataclasses.replace(layer, pairs=Layer.pack_planes(usual)), weak
+    return layer.with_trits(usual), weak
 
 
 def mixed_chances(layer: Layer, random: np.random.Generator, *, binary: bool) -> Float64Array:
