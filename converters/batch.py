@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,11 +11,13 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-from ternary_engine.converters.graph import Array, Graph, Node, Session
+from ternary_engine.converters.graph import Array, Graph, Node
+from ternary_engine.converters.sessions import Session, TooLargeError, TooLongError
 from ternary_engine.exceptions import ConversionError
 
 SEVERAL = 3  # samples in a trial batch
 FREE_SIZES = (32, 28, 64, 224, 16, 8, 96, 1)  # tried for axes of unknown size
+LARGEST_INPUT = 1 << 27  # elements of a trial input
 SCALES = (1.0, 16.0, 128.0)  # of random inputs: networks differ in what they are fed
 
 Shape = tuple[int | None, ...]
@@ -75,6 +78,7 @@ class Sampler:
             dims = [d or self.free_size for d in self.dims[info.name]]
             if info.name in self.carriers:
                 dims[0] = batch
+            _check_room(info.name, dims)
             kind = info.type.tensor_type.elem_type
             feeds[info.name] = _draw(random, helper.tensor_dtype_to_np_dtype(kind), dims, scale)
         return feeds
@@ -85,6 +89,13 @@ class Sampler:
             name: value[start : start + count] if name in self.carriers else value
             for name, value in feeds.items()
         }
+
+
+def _check_room(name: str, dims: list[int]) -> None:
+    count = math.prod(dims)
+    if count > LARGEST_INPUT:
+        shape = " x ".join(map(str, dims))
+        raise ConversionError(f"input {name!r}: {shape} random numbers are too many for a trial")
 
 
 def _draw(
@@ -116,18 +127,22 @@ def study(graph: Graph) -> Shapes:
     if not names:
         return Shapes({}, {}, "whole")
     Session(graph.whole())
-    problem = ""
+    problem: ConversionError | None = None
     for size in FREE_SIZES:
         sampler = Sampler(graph, size)
         try:
             shapes = _study(graph, sampler)
             shapes.open_sizes = sampler.open_sizes
             return shapes
+        except TooLongError as error:
+            return Shapes({}, {}, "whole", problem=str(error))
         except ConversionError as error:
-            problem = problem or str(error)
+            problem = problem or error
         if all(all(dims[1:]) for dims in sampler.dims.values()):
             break
-    return Shapes({}, {}, "whole", problem=problem)
+    if isinstance(problem, TooLargeError):
+        raise problem
+    return Shapes({}, {}, "whole", problem=str(problem))
 
 
 def _study(graph: Graph, sampler: Sampler) -> Shapes:

@@ -10,8 +10,9 @@ import numpy.typing as npt
 from onnx import TensorProto, helper
 
 from ternary_engine.converters.batch import Shapes
-from ternary_engine.converters.graph import Array, Graph, Node, Session, typed
+from ternary_engine.converters.graph import Array, Graph, Node, typed
 from ternary_engine.converters.operators import ELEMENTWISE, VIEWS, is_inference
+from ternary_engine.converters.sessions import Session
 
 
 @dataclass(frozen=True)

@@ -128,6 +128,10 @@ def _check_ports(graph: onnx.GraphProto) -> None:
         tensor = info.type.tensor_type
         if not tensor.elem_type or not tensor.HasField("shape"):
             raise ConversionError(f"graph input {info.name!r} has no type and shape")
+    for info in [*graph.input, *graph.output]:
+        kind = info.type.tensor_type.elem_type
+        if kind not in onnx.TensorProto.DataType.values():
+            raise ConversionError(f"port {info.name!r} is of type {kind}, which ONNX has not")
 
 
 def _network(

@@ -9,7 +9,8 @@ import numpy as np
 from onnx import helper
 
 from ternary_engine.converters.batch import Shapes
-from ternary_engine.converters.graph import Array, Graph, Node, Session
+from ternary_engine.converters.graph import Array, Graph, Node
+from ternary_engine.converters.sessions import Session
 from ternary_engine.converters.weighted import Weighted
 
 MOST_BITS = 8

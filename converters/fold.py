@@ -10,8 +10,10 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
+from ternary_engine.converters import sizes
 from ternary_engine.converters.graph import Array, Graph, Node
 from ternary_engine.converters.grids import Tracer
+from ternary_engine.converters.sessions import TooLongError
 from ternary_engine.exceptions import ConversionError
 
 RANDOM = frozenset(
@@ -28,7 +30,12 @@ _CONSTANT_FIELDS = {
 
 
 def from_model(model: onnx.ModelProto) -> Graph:
-    """Take a model apart; Constant nodes become constants, initialised inputs are none."""
+    """Take a model apart; Constant nodes become constants, initialised inputs are none.
+
+    Raises:
+        ConversionError: a value too large, a cycle, or names that do not fit together.
+    """
+    sizes.check(model)
     proto = model.graph
     constants = {t.name: t for t in proto.initializer}
     nodes = []
@@ -136,6 +143,8 @@ def fold(graph: Graph) -> None:
     names = list(dict.fromkeys([*wanted, *tracer.needed(wanted)]))
     try:
         values = dict(zip(names, graph.evaluate(folded, {}, names), strict=True))
+    except TooLongError:
+        return  # and is left to be computed at run time
     except ConversionError:
         _fold_singly(graph)
         return

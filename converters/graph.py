@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import onnx
-import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
+from ternary_engine.converters.sessions import Session, brief
 from ternary_engine.exceptions import ConversionError
 
 Array = npt.NDArray[Any]
@@ -106,7 +106,15 @@ class Graph:
     def array(self, name: str) -> Array:
         """The value of a constant."""
         if name not in self.arrays:
-            self.arrays[name] = numpy_helper.to_array(self.constants[name])
+            try:
+                self.arrays[name] = numpy_helper.to_array(self.constants[name])
+            except (
+                Exception
+            ) as error:  # onnx raises ValueError, TypeError, KeyError, AttributeError
+                raise ConversionError(
+                    f"tensor {name!r} cannot be read: its type, sizes and data do not fit "
+                    f"together: {brief(error)}"
+                ) from error
         return self.arrays[name]
 
     def add_constant(self, value: npt.ArrayLike, like: str) -> str:
@@ -204,37 +212,3 @@ def typed(
     """A value info from a NumPy or ONNX type."""
     kind = dtype if isinstance(dtype, int) else helper.np_dtype_to_tensor_dtype(dtype)
     return helper.make_tensor_value_info(name, kind, shape)
-
-
-class Session:
-    """An ONNX Runtime session with every optimisation off, on one thread."""
-
-    def __init__(self, model: onnx.ModelProto) -> None:
-        options = onnxruntime.SessionOptions()
-        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 4
-        try:
-            self._session = onnxruntime.InferenceSession(
-                model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:  # onnxruntime raises many types without a common base
-            raise ConversionError(
-                f"ONNX Runtime does not take the graph: {brief(error)}"
-            ) from error
-
-    def __call__(
-        self, feeds: Mapping[str, Array], outputs: Sequence[str] | None = None
-    ) -> list[Array]:
-        """Run on arrays."""
-        try:
-            return list(self._session.run(outputs, dict(feeds)))
-        except Exception as error:  # as above
-            raise ConversionError(f"ONNX Runtime stopped: {brief(error)}") from error
-
-
-def brief(error: Exception) -> str:
-    """The first line of an error's text, cut to a readable length."""
-    lines = str(error).strip().splitlines()
-    return lines[0][:300] if lines else type(error).__name__

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import onnx
-from onnx import external_data_helper, inliner
+from onnx import external_data_helper
 
-from ternary_engine.converters.graph import brief
+from ternary_engine.converters import functions, sparse
+from ternary_engine.converters.sessions import brief
 from ternary_engine.exceptions import ConversionError
 
 Source = str | os.PathLike[str] | bytes | onnx.ModelProto
@@ -32,13 +33,11 @@ def load(source: Source) -> tuple[onnx.ModelProto, dict[str, str]]:
     if not model.HasField("graph") or not (model.graph.output or model.graph.node):
         raise ConversionError(f"{provenance['file']}: not an ONNX model: it has no graph")
     _load_external_data(model, folder, provenance["file"])
-    if model.functions:
-        try:
-            model = inliner.inline_local_functions(model)
-        except Exception as error:  # the inliner raises bare RuntimeErrors
-            raise ConversionError(
-                f"{provenance['file']}: local functions cannot be inlined: {brief(error)}"
-            ) from error
+    try:
+        sparse.densify(model)
+        model = functions.inline(model)
+    except ConversionError as error:
+        raise ConversionError(f"{provenance['file']}: {error}") from error
     provenance["producer"] = f"{model.producer_name} {model.producer_version}".strip() or "unknown"
     opsets = sorted((o.domain or "ai.onnx", o.version) for o in model.opset_import)
     provenance["opset"] = ", ".join(f"{domain} {version}" for domain, version in opsets)
@@ -80,11 +79,21 @@ def _parse(data: bytes, name: str) -> onnx.ModelProto:
     return model
 
 
+def _all_tensors(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
+    yield from _tensors(model.graph)
+    for function in model.functions:
+        yield from _tensors_of_nodes(function.node)
+
+
 def _tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
     yield from graph.initializer
-    for sparse in graph.sparse_initializer:
-        yield from (sparse.values, sparse.indices)
-    for node in graph.node:
+    for item in graph.sparse_initializer:
+        yield from (item.values, item.indices)
+    yield from _tensors_of_nodes(graph.node)
+
+
+def _tensors_of_nodes(nodes: Iterable[onnx.NodeProto]) -> Iterator[onnx.TensorProto]:
+    for node in nodes:
         for attribute in node.attribute:
             if attribute.HasField("t"):
                 yield attribute.t
@@ -94,7 +103,7 @@ def _tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
 
 
 def _load_external_data(model: onnx.ModelProto, folder: Path | None, name: str) -> None:
-    for tensor in _tensors(model.graph):
+    for tensor in _all_tensors(model):
         if not external_data_helper.uses_external_data(tensor):
             continue
         location = next((e.value for e in tensor.external_data if e.key == "location"), "")
@@ -105,7 +114,15 @@ def _load_external_data(model: onnx.ModelProto, folder: Path | None, name: str) 
                 "give the path of the file instead"
             )
         root = folder.resolve()
-        path = (root / location).resolve()
+        try:
+            path = (root / location).resolve()
+            path.stat()
+        except FileNotFoundError:
+            pass
+        except (OSError, ValueError) as error:  # too long, a NUL, a loop of links
+            raise ConversionError(
+                f"{subject} lies in {location[:100]!r}: {error.args[-1]}"
+            ) from error
         if not location or not path.is_relative_to(root):
             raise ConversionError(f"{subject} lies in {location!r}, outside the model's folder")
         if not path.is_file():

@@ -13,7 +13,8 @@ import numpy.typing as npt
 import onnx
 from onnx import helper, shape_inference, version_converter
 
-from ternary_engine.converters.graph import Array, Graph, Node, brief
+from ternary_engine.converters.graph import Array, Graph, Node
+from ternary_engine.converters.sessions import brief
 from ternary_engine.exceptions import ConversionError
 
 OPSET = 17  # what older models are brought to

@@ -11,7 +11,8 @@ from onnx import helper
 from ternary_engine.converters import lower
 from ternary_engine.converters.conversion import Conversion
 from ternary_engine.converters.exact_integers import exact
-from ternary_engine.converters.graph import Array, Graph, Node, Session, typed
+from ternary_engine.converters.graph import Array, Graph, Node, typed
+from ternary_engine.converters.sessions import Session
 from ternary_engine.exceptions import ConversionError
 
 

@@ -51,6 +51,8 @@ class _Sinking:
             return False
         perm = tuple(node.attributes["perm"])
         source, first = self.waiting.get(node.inputs[0], (node.inputs[0], tuple(range(len(perm)))))
+        if sorted(perm) != list(range(len(first))):
+            return False  # for ONNX Runtime to refuse
         self.waiting[node.outputs[0]] = source, tuple(first[axis] for axis in perm)
         return True
 

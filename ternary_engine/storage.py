@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ternary_engine import consistency
 from ternary_engine import steps as step_types
 from ternary_engine.chips.cells import Programmed
 from ternary_engine.chips.chip import Chip
@@ -192,14 +193,17 @@ def _load_packed(path: pathlib.Path) -> Network:
             "(a newer ternary-engine wrote it, or the file is damaged)"
         )
     text = metadata.get("network", "")
+    if not isinstance(text, str):
+        raise FormatError("damaged header (its network is no text)")
     if metadata.get("sha256") != _digest(tensors, text):
         raise FormatError("damaged: its contents do not match its checksum")
     try:
         network = _decode(json.loads(text), tensors)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise FormatError(f"its network cannot be read ({error})") from error
     if not isinstance(network, Network):
         raise FormatError("it holds no network")
+    consistency.check(network)
     return network
 
 

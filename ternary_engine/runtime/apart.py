@@ -17,6 +17,7 @@ from ternary_engine.kernels import pack
 from ternary_engine.layer import Layer
 from ternary_engine.runtime.cell_reads import Reads
 from ternary_engine.runtime.crossbar import CrossbarOperation, Target
+from ternary_engine.runtime.guards import check_form
 from ternary_engine.runtime.layout import position_starts
 from ternary_engine.runtime.noise import Noise, take_faults, with_faults
 from ternary_engine.runtime.operations import plane_meaning
@@ -166,6 +167,7 @@ class ApartToReal:
         """Run on one chunk."""
         source = chunk.sums[self.step.source]
         channels, height, width = source.channels // 2, source.height, source.width
+        check_form(self.step.form, height, width, self.step.target)
         forms = {
             "NTC": (width, channels),
             "NCHW": (channels, height, width),

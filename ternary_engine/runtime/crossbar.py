@@ -12,6 +12,7 @@ from ternary_engine.codes import Codes
 from ternary_engine.kernels import convolution, epilogue
 from ternary_engine.kernels.layout import PANEL, panels_for, per_output
 from ternary_engine.layer import Layer
+from ternary_engine.runtime.guards import check_channels
 from ternary_engine.runtime.layout import (
     Border,
     ImageLayout,
@@ -126,6 +127,7 @@ class CrossbarOperation:
 
     def planes(self, channels: int, *, gated: bool = False) -> tuple[PackedPlane, ...]:
         """The weights, spread out for this layer's kernel (or for the gated one) once."""
+        check_channels(self.layer, self.step.geometry, channels)
         negative_only = self.kernel == "plain" and not gated
         with self._lock:
             if (channels, negative_only) not in self._planes:
@@ -156,6 +158,7 @@ class CrossbarOperation:
     def __call__(self, chunk: Chunk) -> None:
         """Run on one chunk."""
         source = chunk.codes[self.step.source]
+        check_channels(self.layer, self.step.geometry, source.layout.channels)
         if self.tiles is not None and self.tiles.pays(source.layout, chunk.images):
             self.tiles(chunk, self.target(chunk))
             return

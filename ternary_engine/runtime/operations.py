@@ -10,6 +10,7 @@ import numpy.typing as npt
 from ternary_engine.codes import Codes
 from ternary_engine.kernels import pack, pool, sums
 from ternary_engine.kernels.layout import WORD_BITS, words_for
+from ternary_engine.runtime.guards import check_form, check_real, check_rows
 from ternary_engine.runtime.layout import (
     Border,
     ImageLayout,
@@ -105,7 +106,8 @@ class EncodeOperation:
 
     def __call__(self, chunk: Chunk) -> None:
         """Run on one chunk."""
-        values = chunk.real[self.step.source]
+        values, step = chunk.real[self.step.source], self.step
+        check_real(values, chunk.images, step.target, flatten=step.flatten, last=step.channels_last)
         if self.step.flatten:
             values = values.reshape(len(values), -1)
         if values.dtype != np.float32 or not values.flags.c_contiguous:
@@ -113,6 +115,7 @@ class EncodeOperation:
             chunk.call(np.copyto, as_float, values)
             values = as_float
         layout = self._layout(values)
+        check_rows(len(step.thresholds), layout.channels, step.target)
         codes = chunk.code_buffer(self.step.target, layout)
         chunk.codes[self.step.target] = CodeImages(layout, codes)
         targets = position_starts(layout, chunk.images)
@@ -223,6 +226,7 @@ class SumsToReal:
     def __call__(self, chunk: Chunk) -> None:
         """Run on one chunk."""
         source = chunk.sums[self.step.source]
+        check_form(self.step.form, source.height, source.width, self.step.target)
         shape, pitches = _reads_as(self.step.form, source.channels, source.height, source.width)
         values = chunk.real_buffer(self.step.target, (chunk.images, *shape))
         chunk.real[self.step.target] = values
@@ -249,6 +253,7 @@ class DecodeOperation:
         """Run on one chunk."""
         source = chunk.codes[self.step.source]
         layout = source.layout
+        check_form(self.step.form, layout.height, layout.width, self.step.target)
         shape, pitches = _reads_as(self.step.form, layout.channels, layout.height, layout.width)
         values = chunk.real_buffer(self.step.target, (chunk.images, *shape))
         chunk.real[self.step.target] = values
@@ -280,6 +285,7 @@ class PoolOperation:
         """Run on one chunk."""
         source = chunk.codes[self.step.source]
         layout, geometry = source.layout, self.step.geometry
+        check_rows(len(self.step.smallest), layout.channels, self.step.target)
         height, width = window_counts(layout, geometry)
         pooled = ImageLayout(layout.channels, height, width, layout.planes, self.border)
         codes = chunk.code_buffer(self.step.target, pooled)

@@ -9,8 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ternary_engine.errors import LayerErrors
+from ternary_engine.exceptions import TernaryEngineError
 from ternary_engine.layer import Layer
 from ternary_engine.runtime.cell_reads import Reads
+from ternary_engine.runtime.guards import check_channels, check_form
+from ternary_engine.runtime.layout import ImageLayout, window_counts
 from ternary_engine.runtime.noise import Noise, take_faults, with_faults
 from ternary_engine.runtime.periphery import Piece
 from ternary_engine.runtime.values import Chunk
@@ -91,6 +94,7 @@ class RealCrossbarOperation:
         self, x: Array, result: Array, first: int, noise: Noise, errors: LayerErrors
     ) -> None:
         x = np.ascontiguousarray(x, np.float32)
+        self._check_sizes(x, result)
         # One sample at a time: at high rates its events take more room than the chunk.
         for sample in range(len(x)):
             image, out = x[sample : sample + 1], result[sample : sample + 1]
@@ -113,6 +117,22 @@ class RealCrossbarOperation:
                 values = self._cell_values * np.float32(3**plane)
                 wrong = reads.wrong(noise, errors)
                 reads.apply(wrong, values, out.reshape(-1), self._pitches(out))
+
+    def _check_sizes(self, x: Array, result: Array) -> None:
+        """Refuse results of the piece that are not those of the layer."""
+        step = self.step
+        axis = -1 if step.form == "NTC" else 1
+        ranks = {"NCHW": 4, "NCL": 3, "NC": 2}
+        check_channels(self.layer, step.geometry, x.shape[axis])
+        check_form(step.form, *self._size(result), step.target)
+        rank = ranks.get(step.form, x.ndim)
+        counts = window_counts(ImageLayout(1, *self._size(x), 1, (0, 0, 0, 0)), step.geometry)
+        fits = x.ndim == result.ndim == rank and len(x) == len(result)
+        if not fits or result.shape[axis] != self.layer.outputs or counts != self._size(result):
+            raise TernaryEngineError(
+                f"layer {self.layer.name!r}: results of shape {result.shape} from inputs of shape "
+                f"{x.shape} are not those of its weights: the file was changed"
+            )
 
     def _size(self, values: Array) -> tuple[int, int]:
         """Rows and columns of the image a value holds."""

@@ -51,8 +51,8 @@ class Spelling:
     opset: int = 17
     kind: int = FLOAT
 
-    def network(self) -> Network:
-        """The model, converted."""
+    def model(self) -> onnx.ModelProto:
+        """The parts as a model."""
         nodes, constants = self.parts()
         tensors = [
             v if isinstance(v, TensorProto) else numpy_helper.from_array(np.asarray(v), name)
@@ -68,7 +68,11 @@ class Spelling:
             helper.make_opsetid("", self.opset),
             *(helper.make_opsetid(d, 1) for d in domains),
         ]
-        return convert(helper.make_model(graph, opset_imports=opsets, ir_version=10))
+        return helper.make_model(graph, opset_imports=opsets, ir_version=10)
+
+    def network(self) -> Network:
+        """The model, converted."""
+        return convert(self.model())
 
     def place(self) -> str:
         """Where the converter puts it."""
