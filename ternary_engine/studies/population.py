@@ -6,7 +6,7 @@ import dataclasses
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,10 @@ from ternary_engine.sweeps.intervals import (
 from ternary_engine.sweeps.parallel import Backend
 from ternary_engine.sweeps.point import Point
 from ternary_engine.sweeps.session import Session, check_count
+
+if TYPE_CHECKING:
+    from ternary_engine.device import Device
+    from ternary_engine.sense import SenseAmp
 
 __all__ = ["ChipYield", "Population", "population"]
 
@@ -113,8 +117,10 @@ def population(
     net: Network,
     x: Array | Mapping[str, Array],
     labels: Array,
-    errors: Errors | Sequence[Errors],
+    errors: Errors | Point | Sequence[Errors | Point] | None = None,
     *,
+    device: Device | None = None,
+    sense: SenseAmp | None = None,
     names: Sequence[str] | None = None,
     accuracy: float | None = None,
     max_drop: float = 0.01,
@@ -136,13 +142,17 @@ def population(
     Several settings share their random numbers: chip i starts from the same errors at all of them,
     and where one setting is another with further errors, those of the milder are among those of
     the harsher (see `parts.nested`); differences between settings are then known far better than
-    the yields themselves.
+    the yields themselves. Chips of a device and a sense amplifier have the same devices, amplifiers
+    and stuck cells at all settings.
 
     Args:
         net: the network.
         x: inputs, as `Network.run` takes them.
         labels: right class of each sample.
-        errors: programming errors (taken as lasting, whatever their ``per``), or a list of them.
+        errors: programming errors (taken as lasting, whatever their ``per``), a `Point` with a
+            device and a sense amplifier (`Point.conditions` makes several), or a list of them.
+        device: of every chip, see `Network.program`; in place of ``errors``.
+        sense: amplifier of every chip; goes with ``device``.
         names: of the settings; default to what the errors are.
         accuracy: that a chip must reach; defaults to the error-free one less ``max_drop``.
         max_drop: see ``accuracy``; defaults to 0.01.
@@ -170,8 +180,7 @@ def population(
     check_confidence(confidence)
     if not precision > 0:
         raise ValueError(f"precision: got {precision}; it takes more than 0")
-    settings = [errors] if isinstance(errors, SenseErrors | Mapping) else list(errors)
-    points = _points(settings, names, reading, net)
+    points = _points(_settings(errors, device, sense), names, reading, net)
     session = Session(
         net,
         x,
@@ -181,7 +190,7 @@ def population(
         workers=workers,
         backend=backend,
         scheduler=scheduler,
-        extra=("setting",),
+        extra=tuple(dict.fromkeys(name for _, point in points for name in point.columns)),
         common_seeds=True,
     )
     with session:
@@ -199,7 +208,10 @@ def population(
 
 
 def _points(
-    settings: Sequence[Errors], names: Sequence[str] | None, reading: Errors | None, net: Network
+    settings: Sequence[Errors | Point],
+    names: Sequence[str] | None,
+    reading: Errors | None,
+    net: Network,
 ) -> list[tuple[str, Point]]:
     if not settings:
         raise ValueError("errors: got none; it takes at least one setting")
@@ -208,6 +220,44 @@ def _points(
         raise ValueError(
             f"names: got {labels!r} for {len(settings)} settings; each takes a name of its own"
         )
+    chips = [one for one in settings if isinstance(one, Point)]
+    if chips:
+        made = _chip_points(settings, labels, reading)
+    else:
+        made = _error_points([one for one in settings if not isinstance(one, Point)], labels,
+                             reading, net)  # fmt: skip
+    for point in made:
+        point.check(net.layers)
+    return list(zip(labels, made, strict=True))
+
+
+def _settings(errors: Any, device: Device | None, sense: SenseAmp | None) -> list[Errors | Point]:
+    """Settings as a list, however they are given."""
+    if device is not None or sense is not None:
+        if errors is not None:
+            raise TypeError("population takes either errors, or a device and a sense amplifier")
+        return [Point(device=device, sense=sense)]
+    if errors is None:
+        raise TypeError("population takes errors, or a device and a sense amplifier")
+    return [errors] if isinstance(errors, SenseErrors | Mapping | Point) else list(errors)
+
+
+def _chip_points(
+    settings: Sequence[Errors | Point], labels: Sequence[str], reading: Errors | None
+) -> list[Point]:
+    if reading is not None:
+        raise ValueError("reading: a chip's reads follow from its sense amplifier; it takes none")
+    made = []
+    for label, one in zip(labels, settings, strict=True):
+        if not isinstance(one, Point) or one.device is None:
+            raise TypeError(f"errors: got {one!r} among chips; all take a device and an amplifier")
+        made.append(dataclasses.replace(one, columns={**one.columns, "setting": label}))
+    return made
+
+
+def _error_points(
+    settings: Sequence[Errors], labels: Sequence[str], reading: Errors | None, net: Network
+) -> list[Point]:
     stages = nested(settings, net)
     made = []
     for label, one, programmed in zip(labels, settings, stages, strict=True):
@@ -217,15 +267,15 @@ def _points(
                 name: dataclasses.replace(error, per="program")
                 for name, error in layer_errors(one, net).items()
             }
-            point = Point(lasting, columns=columns)
+            made.append(Point(lasting, columns=columns))
         else:
-            point = Point(reading, None, programmed, columns)
-        point.check(net.layers)
-        made.append((label, point))
+            made.append(Point(reading, None, programmed, columns))
     return made
 
 
-def _name(errors: Errors) -> str:
+def _name(errors: Errors | Point) -> str:
+    if isinstance(errors, Point):
+        return errors.label()
     if isinstance(errors, SenseErrors):
         return (
             Point(dataclasses.replace(errors, per="program")).label().removeprefix("per program, ")

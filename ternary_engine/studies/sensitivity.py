@@ -1,27 +1,30 @@
-"""Where do errors hurt: which layers, which types, programming or reading?"""
+"""Where do errors hurt: which layers, which types, programming, reading, stuck cells or drift?"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from ternary_engine.errors import Errors, SenseErrors
 from ternary_engine.network import Network
-from ternary_engine.studies.parts import TYPES, crossbar, layer_errors, only_type
+from ternary_engine.studies.splits import By, ChipSplit, ErrorSplit, Split
 from ternary_engine.sweeps.intervals import Interval, mean_interval
 from ternary_engine.sweeps.parallel import Backend
 from ternary_engine.sweeps.point import Point
 from ternary_engine.sweeps.session import Session, check_count
 
+if TYPE_CHECKING:
+    from ternary_engine.device import Device
+    from ternary_engine.sense import SenseAmp
+
 __all__ = ["Effect", "Sensitivity", "sensitivity"]
 
 Array = npt.NDArray[Any]
-By = Literal["layer", "type", "part"]
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,8 @@ class Effect:
     """What one layer, error type or part costs.
 
     Attributes:
-        by: ``"layer"``, ``"type"`` or ``"part"`` (programming or reading).
+        by: ``"layer"``, ``"type"`` or ``"part"`` (programming, reading; on chips programming,
+            sensing, stuck cells, drift).
         name: of it.
         alone: mean loss of accuracy with errors here and nowhere else.
         spared: mean gain, over all errors, if there are none here; paired by trial.
@@ -58,12 +62,19 @@ class Sensitivity:
         total: mean loss of accuracy with all errors.
         accuracy_error_free: what it is lost from.
         trials: of every point.
+        remainder: mean of the total less what the parts cost alone, paired by trial; None where
+            nothing was split by part.
+        nominal: loss of chips on which no part goes wrong: all devices at the medians, ideal
+            amplifiers under their conditions; what parts cost alone is on top of it. None for
+            errors of given rates.
     """
 
     entries: tuple[Effect, ...]
     total: Interval
     accuracy_error_free: float
     trials: int
+    remainder: Interval | None = None
+    nominal: float | None = None
 
     def rows(self) -> list[dict[str, Any]]:
         """One dict for each effect, ready for ``pandas.DataFrame``."""
@@ -80,6 +91,10 @@ class Sensitivity:
             f"{_points(one.spared):>20}"
             for one in self.entries
         ]
+        if self.nominal is not None:
+            lines.append(f"{'nominal':24}{100 * self.nominal:>11.2f}")
+        if self.remainder is not None:
+            lines.append(f"{'remainder':24}{_points(self.remainder):>18}")
         return "\n".join([*lines, f"{'all':24}{_points(self.total):>18}"])
 
 
@@ -92,8 +107,10 @@ def sensitivity(
     x: Array | Mapping[str, Array],
     labels: Array,
     *,
-    errors: Errors | float,
+    errors: Errors | float | None = None,
     programming: Errors | float | None = None,
+    device: Device | None = None,
+    sense: SenseAmp | None = None,
     by: By | Sequence[By] | None = None,
     trials: int = 20,
     confidence: float = 0.95,
@@ -106,7 +123,9 @@ def sensitivity(
     """Measure what each layer and each error type costs, alone and in the company of the rest.
 
     Trials are paired: a trial draws the same errors in a layer whatever happens in others, so the
-    gain of sparing one is known more finely than the losses themselves.
+    gain of sparing one is known more finely than the losses themselves. With ``device`` and
+    ``sense`` a trial is a chip, and the same chip throughout: its devices keep their place in
+    every distribution, and stuck ones stay stuck, whatever else goes wrong.
 
     Args:
         net: the network.
@@ -115,8 +134,11 @@ def sensitivity(
         errors: sense errors, or a bit error rate.
         programming: errors drawn once for each trial (a virtual chip) on top of which ``errors``
             are drawn; a bit error rate, too. Defaults to none.
-        by: ``"layer"``, ``"type"`` (sign flip, drop, rise), ``"part"`` (programming, reading) or
-            several; defaults to layers and types, and parts where there is ``programming``.
+        device: of chips, see `Network.program`; in place of ``errors``. Defaults to none.
+        sense: amplifier of the chips; goes with ``device``.
+        by: ``"layer"``, ``"type"`` (sign flip, drop, rise), ``"part"`` (programming and reading; of
+            chips programming, sensing, stuck cells and drift) or several; defaults to all that
+            there are.
         trials: of each point; defaults to 20.
         confidence: of the intervals of the means; defaults to 0.95.
         seed: names all random numbers; defaults to 0.
@@ -135,15 +157,13 @@ def sensitivity(
         >>> sorted(one.name for one in found.entries)
         ['linear1', 'linear2', 'linear3']
     """
-    kinds = _kinds(by, programming is not None)
-    reading, programmed = _errors(errors), () if programming is None else (_errors(programming),)
-    whole = _Parts(net, reading, programmed)
+    whole = _split(net, errors, programming, device, sense)
+    kinds = _kinds(by, programming is not None or device is not None, device is None)
     named = [(kind, name) for kind in kinds for name in whole.names(kind)]
     points = [whole.point("all", "", "")]
     for kind, name in named:
         points += [whole.point("alone", kind, name), whole.point("spared", kind, name)]
-    for point in points:
-        point.check(net.layers)
+    bare = whole.bare()
     session = Session(
         net,
         x,
@@ -157,32 +177,79 @@ def sensitivity(
         common_seeds=True,
     )
     count = check_count("trials", trials)
+    wanted = [range(count)] * len(points)
+    if bare is not None:  # without any part there is nothing to draw
+        points, wanted = [*points, bare], [*wanted, range(1)]
+    for point in points:
+        point.check(net.layers)
     accuracy = np.empty((len(points), count))
     with session:
-        for batch in session.collect(points, [range(count)] * len(points)):
+        for batch in session.collect(points, wanted):
             accuracy[batch.index, list(batch.trials)] = batch.accuracies
         free = session.error_free
-    entries = [
-        Effect(
-            kind,
-            name,
-            mean_interval(free - accuracy[1 + 2 * place], confidence),
-            mean_interval(accuracy[2 + 2 * place] - accuracy[0], confidence),
-        )
-        for place, (kind, name) in enumerate(named)
-    ]
-    return Sensitivity(tuple(entries), mean_interval(free - accuracy[0], confidence), free, count)
+    start = free if bare is None else float(accuracy[-1, 0])
+    return _summed(named, free, start, accuracy, confidence, nominal=bare is not None)
 
 
-def _kinds(by: By | Sequence[By] | None, parts: bool) -> list[By]:
+def _summed(
+    named: Sequence[tuple[By, str]],
+    free: float,
+    start: float,
+    accuracy: npt.NDArray[np.float64],
+    confidence: float,
+    *,
+    nominal: bool,
+) -> Sensitivity:
+    """Effects from the accuracies of all, then of each alone and spared; float64 [point, trial]."""
+    entries, rest = [], start - accuracy[0]
+    for place, (kind, name) in enumerate(named):
+        alone, spared = accuracy[1 + 2 * place], accuracy[2 + 2 * place]
+        base = start if kind == "part" else free
+        costs = mean_interval(base - alone, confidence)
+        entries.append(Effect(kind, name, costs, mean_interval(spared - accuracy[0], confidence)))
+        if kind == "part":
+            rest = rest - (start - alone)
+    split = any(kind == "part" for kind, _ in named)
+    return Sensitivity(
+        tuple(entries),
+        mean_interval(free - accuracy[0], confidence),
+        free,
+        accuracy.shape[1],
+        mean_interval(rest, confidence) if split else None,
+        free - start if nominal else None,
+    )
+
+
+def _split(
+    net: Network,
+    errors: Errors | float | None,
+    programming: Errors | float | None,
+    device: Device | None,
+    sense: SenseAmp | None,
+) -> Split:
+    if (errors is None) == (device is None):
+        raise TypeError("sensitivity takes either errors, or a device and a sense amplifier")
+    if errors is not None:
+        if sense is not None:
+            raise TypeError("sense: an amplifier goes with a device, not with errors")
+        stages = () if programming is None else (_errors(programming),)
+        return ErrorSplit(net, _errors(errors), stages)
+    if programming is not None:
+        raise TypeError("programming: a chip's errors follow from its device; it takes none")
+    point = Point(device=device, sense=sense)  # which checks them
+    assert point.device is not None
+    assert point.sense is not None
+    return ChipSplit(net, point.device, point.sense)
+
+
+def _kinds(by: By | Sequence[By] | None, parts: bool, types: bool) -> list[By]:
     if by is None:
-        return ["layer", "type", "part"] if parts else ["layer", "type"]
+        every: list[By] = ["layer"]
+        return every + (["type"] if types else []) + (["part"] if parts else [])
     kinds: list[By] = [by] if isinstance(by, str) else list(by)
     for kind in kinds:
         if kind not in get_args(By):
             raise ValueError(f"by: got {kind!r}; it takes {', '.join(get_args(By))}")
-    if "part" in kinds and not parts:
-        raise ValueError("by: 'part' splits programming from reading; give programming, too")
     return kinds
 
 
@@ -192,46 +259,3 @@ def _errors(errors: Errors | float) -> Errors:
     if not isinstance(errors, SenseErrors | Mapping):
         raise TypeError(f"errors: got {errors!r}; it takes SenseErrors, a dict of them, or a rate")
     return errors
-
-
-class _Parts:
-    """All errors, one of their parts alone, or all but one."""
-
-    def __init__(self, net: Network, reading: Errors, programmed: tuple[Errors, ...]) -> None:
-        self.layers = crossbar(net)
-        self.reading = layer_errors(reading, net)
-        self.programmed = tuple(layer_errors(stage, net) for stage in programmed)
-
-    def names(self, kind: By) -> list[str]:
-        """Layers, types or parts that have errors at all."""
-        if kind == "part":
-            return ["programming", "reading"]
-        stages = (self.reading, *self.programmed)
-        if kind == "layer":
-            return [name for name in self.layers if any(name in stage for stage in stages)]
-        return [name for name in TYPES if any(self._of_types(stage, {name}) for stage in stages)]
-
-    def point(self, study: str, kind: str, name: str) -> Point:
-        """The point of a part ``"alone"``, with it ``"spared"``, or of ``"all"``."""
-        columns = {"study": study, "part": f"{kind} {name}".strip() or "all"}
-        reading, programmed = self.reading, self.programmed
-        if kind == "layer":
-            keep = {name} if study == "alone" else set(self.layers) - {name}
-            reading, *rest = (
-                {n: e for n, e in stage.items() if n in keep} for stage in (reading, *programmed)
-            )
-            programmed = tuple(rest)
-        elif kind == "type":
-            wanted = {name} if study == "alone" else set(TYPES) - {name}
-            reading, *rest = (self._of_types(stage, wanted) for stage in (reading, *programmed))
-            programmed = tuple(rest)
-        elif kind == "part":
-            if (name == "reading") == (study == "alone"):
-                programmed = ()
-            else:
-                reading = {}
-        return Point(reading or None, None, tuple(s for s in programmed if s), columns)
-
-    def _of_types(self, stage: dict[str, SenseErrors], types: set[str]) -> dict[str, SenseErrors]:
-        made = {name: only_type(e, self.layers[name], types) for name, e in stage.items()}
-        return {name: e for name, e in made.items() if e is not None}

@@ -9,12 +9,17 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ternary_engine.errors import Errors, Per, SenseErrors, resolve_errors
 from ternary_engine.layer import Layer
+from ternary_engine.sweeps.spelling import in_full, in_short
+
+if TYPE_CHECKING:
+    from ternary_engine.device import Device
+    from ternary_engine.sense import SenseAmp
 
 __all__ = ["POINT_COLUMNS", "Point", "Value", "as_points"]
 
@@ -39,6 +44,8 @@ class Point:
             without a tuple.
         columns: columns of your own in the results, e.g. ``{"vdd_V": 0.9, "device": "A"}``:
             numbers or text; they tell points apart and change nothing else.
+        device, sense: each trial is a chip of its own with such devices and sense amplifiers, see
+            `Network.program`, in place of ``errors`` and ``programmed``.
 
     Raises:
         ValueError, TypeError: a field that is none of these.
@@ -52,6 +59,8 @@ class Point:
     layers: tuple[str, ...] | None = None
     programmed: tuple[Errors, ...] = ()
     columns: Mapping[str, Value] = field(default_factory=dict)
+    device: Device | None = None
+    sense: SenseAmp | None = None
 
     def __post_init__(self) -> None:
         if self.errors is not None:
@@ -68,6 +77,8 @@ class Point:
                 )
             object.__setattr__(self, "layers", tuple(self.layers))
         object.__setattr__(self, "columns", _checked_columns(self.columns))
+        if self.device is not None or self.sense is not None:
+            _check_chip(self)
 
     @classmethod
     def grid(
@@ -105,10 +116,63 @@ class Point:
         chosen = None if layers is None else tuple(layers)
         return [cls(errors, chosen) for errors in spelled]
 
+    @classmethod
+    def conditions(
+        cls,
+        device: Device | None = None,
+        sense: SenseAmp | None = None,
+        *,
+        vdd: Sequence[float] | None = None,
+        sense_time: Sequence[float] | None = None,
+        temperature: Sequence[float] | None = None,
+        corner: Sequence[str] | None = None,
+        age: Sequence[float] | None = None,
+        chips: bool = True,
+        per: Per = "read",
+        layers: Sequence[str] | None = None,
+    ) -> list[Point]:
+        """Make every combination of some conditions of the physics.
+
+        Args:
+            device: of both resistances; defaults to ``Device()``. See `physics.studies`.
+            sense: the amplifier; it has the conditions that are not given. Defaults to
+                ``SenseAmp()``.
+            vdd: volts.
+            sense_time: seconds.
+            temperature: degrees Celsius.
+            corner: such as ``"tt"``.
+            age: seconds since programming.
+            chips: whether each trial is a chip with resistances of its own; otherwise all cells
+                have the mean rates of such chips, see `SenseErrors.from_device`. Defaults to True.
+            per: what one draw lasts for, where there are no ``chips``; defaults to ``"read"``.
+            layers: that err; defaults to all.
+
+        Returns:
+            Points with columns ``vdd_V``, ``sense_time_s``, ``temperature_C``, ``corner``,
+            ``age_s`` for the conditions that were given.
+
+        Examples:
+            >>> len(Point.conditions(vdd=[0.9, 1.2], temperature=[-40, 27, 85]))
+            6
+        """
+        from ternary_engine.sweeps.conditions import condition_points
+
+        given = {
+            "vdd": vdd,
+            "sense_time": sense_time,
+            "temperature": temperature,
+            "corner": corner,
+            "age": age,
+        }
+        chosen = None if layers is None else tuple(layers)
+        return condition_points(device, sense, given, chips=chips, per=per, layers=chosen)
+
     def __repr__(self) -> str:
         parts = [] if self.errors is None else [repr(self.errors)]
         named = {name: getattr(self, name) for name in ("layers", "programmed", "columns")}
         parts += [f"{name}={value!r}" for name, value in named.items() if value]
+        chip = {"device": self.device, "sense": self.sense}
+        parts += [f"{name}={in_short(value)}" for name, value in chip.items() if value is not None]
         return f"Point({', '.join(parts)})"
 
     def __eq__(self, other: object) -> bool:
@@ -120,12 +184,14 @@ class Point:
     @functools.cached_property
     def key(self) -> str:
         """All that tells this point from another, as text."""
-        content = (
+        content: list[Any] = [
             _spelled(self.errors),
             self.layers and sorted(self.layers),
             [_spelled(stage) for stage in self.programmed],
             sorted(self.columns.items()),
-        )
+        ]
+        if self.device is not None:
+            content += [in_full(self.device), in_full(self.sense)]
         return json.dumps(content)
 
     @property
@@ -146,6 +212,8 @@ class Point:
         for errors in (self.errors, *self.programmed):
             if errors is not None:
                 resolve_errors(self.restricted(errors), layers)
+        if self.device is not None and self.layers is not None:
+            resolve_errors(dict.fromkeys(self.layers, SenseErrors()), layers)
 
     def cells(self) -> dict[str, Value]:
         """What the columns of a row say of this point; those that do not apply are absent."""
@@ -153,7 +221,9 @@ class Point:
         each = [] if self.errors is None else _each(self.errors)
         if len({one.per for one in each}) == 1:
             shown["per"] = each[0].per
-        if self.errors is None and not self.programmed:
+        if self.device is not None:
+            shown["programmed"] = f"{in_short(self.device)} read by {in_short(self.sense)}"
+        elif self.errors is None and not self.programmed:
             shown |= dict.fromkeys(_RATES, 0.0)
         elif len(set(each)) == 1 and each[0].table is None:
             one = each[0]
@@ -173,6 +243,8 @@ class Point:
     def label(self) -> str:
         """Name the point in a few words: what its columns say."""
         cells = self.cells()
+        if self.device is not None and self.columns:
+            cells.pop("programmed")
         given = {n: v for n, v in cells.items() if v != 0.0 or n == "ber" or n in self.columns}
         if not given or set(given) == {"per"}:
             return "no errors"
@@ -221,6 +293,23 @@ def _checked(name: str, errors: Any) -> Errors:
                 raise TypeError(f"{name}[{layer!r}]: got {one!r}; it takes SenseErrors")
         return dict(errors)
     raise TypeError(f"{name}: got {errors!r}; it takes SenseErrors, or a dict of them by layer")
+
+
+def _check_chip(point: Point) -> None:
+    from ternary_engine.device import Device
+    from ternary_engine.sense import SenseAmp
+
+    for name, value, kind in (
+        ("device", point.device, Device),
+        ("sense", point.sense, SenseAmp),
+    ):
+        if not isinstance(value, kind):
+            raise TypeError(f"{name}: got {value!r}; a chip takes a te.{kind.__name__}")
+    if point.errors is not None or point.programmed:
+        raise ValueError(
+            "device, sense: a chip's errors follow from them; errors and programmed do not go "
+            "with them"
+        )
 
 
 def _checked_columns(columns: Mapping[str, Any]) -> dict[str, Value]:

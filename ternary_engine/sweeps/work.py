@@ -9,7 +9,7 @@ import time
 import traceback
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,12 +19,16 @@ from ternary_engine.network import Network
 from ternary_engine.sweeps.identity import run_seed
 from ternary_engine.sweeps.point import Point
 
+if TYPE_CHECKING:
+    from ternary_engine.chips.chip import Chip
+
 __all__ = [
     "Block",
     "Cargo",
     "Outcome",
     "adopt",
     "as_arrays",
+    "chip_of",
     "run_block",
     "run_trial",
     "share_correct",
@@ -131,10 +135,29 @@ def run_trial(
     network: Network, point: Point, x: Any, seed: int, batch_size: int | None = None
 ) -> Any:
     """Run a point once: program if it says so, then run."""
+    if point.device is not None:
+        chip = chip_of(network, point, seed)
+        return chip.run(x, seed=seed, threads=1, batch_size=batch_size)
     if point.programmed:
         network = _programmed(network, point, seed)
     errors = None if point.errors is None else point.restricted(point.errors)
     return network.run(x, errors=errors, seed=seed, threads=1, batch_size=batch_size)
+
+
+def chip_of(network: Network, point: Point, seed: int) -> Chip:
+    """The chip of a trial, of which some layers may be spared all errors."""
+    from ternary_engine.chips.chip import Chip
+
+    chip = network.program(device=point.device, sense=point.sense, seed=run_seed(seed, None, 0))
+    assert isinstance(chip, Chip)
+    if point.layers is None:
+        return chip
+    layers = tuple(
+        made if made.name in point.layers else stored
+        for stored, made in zip(network.layers, chip.layers, strict=True)
+    )
+    weak = {name: cells for name, cells in chip.weak.items() if name in point.layers}
+    return dataclasses.replace(chip, layers=layers, weak=weak)
 
 
 def _programmed(network: Network, point: Point, seed: int) -> Network:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import ternary_engine as te
+from ternary_engine.sweeps.identity import run_seed
 
 RATES = [0.12, 0.1]
 
@@ -100,3 +101,46 @@ def test_reading_errors_on_top(task: Any, tmp_path: Path) -> None:
 def test_bad_arguments(task: Any, changed: dict[str, Any], told: str) -> None:
     with pytest.raises((ValueError, TypeError), match=told):
         te.population(*task, **{"errors": te.SenseErrors(drop=0.1), **changed})
+
+
+def test_chips_of_a_device(task: Any, tmp_path: Path) -> None:
+    net, x, labels = task
+    device, sense = te.Device.preset("degraded"), te.SenseAmp()
+    path = tmp_path / "chips.csv"
+    found = te.population(
+        net, x, labels, device=device, sense=sense, chips=6, seed=3, workers=1, out=path
+    )
+    (chips,) = found.settings.values()
+    rows = te.read_results(path).rows
+    for accuracy, row in zip(chips.accuracies, rows, strict=True):
+        chip = net.program(device=device, sense=sense, seed=run_seed(row["seed"], None, 0))
+        assert (chip.run(x, seed=row["seed"]).argmax(axis=1) == labels).mean() == accuracy
+        assert row["programmed"] == "Device(reset_voltage=2) read by SenseAmp()"
+
+
+def test_conditions_share_their_chips(task: Any) -> None:
+    points = te.Point.conditions(te.Device.preset("degraded"), age=[0.0, 1e4])
+    found = te.population(*task, points, chips=20, precision=0.001, workers=1)
+    assert list(found.settings) == ["age_s 0", "age_s 10000"]
+    both = np.array([one.accuracies for one in found.settings.values()])
+    assert (both[0] != both[1]).any()
+    assert np.corrcoef(both)[0, 1] > 0.5
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"errors": te.SenseErrors(drop=0.1)}, "either errors"),
+        ({"device": None, "sense": None}, "takes errors"),
+        ({"sense": None}, "SenseAmp"),
+        ({"reading": te.SenseErrors(drop=0.1)}, "reading"),
+    ],
+)
+def test_bad_chips(task: Any, changed: dict[str, Any], told: str) -> None:
+    options = {"device": te.Device(), "sense": te.SenseAmp(), **changed}
+    with pytest.raises((ValueError, TypeError), match=told):
+        te.population(*task, **options)
+    if "errors" in changed:
+        mixed = [te.Point(device=te.Device(), sense=te.SenseAmp()), te.SenseErrors(drop=0.1)]
+        with pytest.raises(TypeError, match="among chips"):
+            te.population(*task, mixed)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 
 import ternary_engine as te
+from ternary_engine.physics.distributions import LogNormal
 
 HARSH = te.SenseErrors(sign_flip=0.4)
 
@@ -99,3 +101,86 @@ def test_rows_and_text(task: Any, tmp_path: Path) -> None:
 def test_bad_arguments(task: Any, changed: dict[str, Any], told: str) -> None:
     with pytest.raises((ValueError, TypeError), match=told):
         te.sensitivity(*task, **{"errors": 0.1, **changed})
+
+
+WORN = te.Device(
+    reset_voltage=2.0, stuck_lrs=0.02, stuck_hrs=0.05, age=1e8, age_temperature=85.0
+)  # every part goes wrong
+
+
+def test_parts_of_a_chip_are_what_chips_by_hand_give(task: Any) -> None:
+    net, x, labels = task
+    sense = te.SenseAmp()
+    found = te.sensitivity(
+        net, x, labels, device=WORN, sense=sense, by="part", trials=3, seed=4, workers=1
+    )
+    parts = by_name(found, "part")
+    assert set(parts) == {"programming", "sensing", "stuck cells", "drift"}
+    sure = replace(sense, mismatch_sigma=0.0, noise_sigma=0.0)
+    fresh = replace(WORN, age=0.0)
+    exact = te.Device(
+        lrs=LogNormal(fresh.resistance("lrs").median, 0.0),
+        hrs=LogNormal(fresh.resistance("hrs").median, 0.0),
+    )
+
+    def mean(device: te.Device, amplifier: te.SenseAmp) -> float:
+        points = [te.Point(device=device, sense=amplifier)]
+        return te.sweep(
+            net, x, labels, points=points, trials=3, seed=4, workers=1, common_seeds=True
+        ).summary()[0].accuracy.value  # fmt: skip
+
+    start = mean(exact, sure)
+    assert found.nominal == pytest.approx(found.accuracy_error_free - start)
+    stuck = {"stuck_lrs": 0.02, "stuck_hrs": 0.05}
+    alone = {
+        "programming": (replace(fresh, stuck_lrs=0.0, stuck_hrs=0.0), sure),
+        "sensing": (exact, sense),
+        "stuck cells": (replace(exact, **stuck), sure),
+        "drift": (replace(exact, age=1e8, age_temperature=85.0), sure),
+    }
+    spared = {
+        "programming": (replace(exact, **stuck, age=1e8, age_temperature=85.0), sense),
+        "sensing": (WORN, sure),
+        "stuck cells": (replace(WORN, stuck_lrs=0.0, stuck_hrs=0.0), sense),
+        "drift": (fresh, sense),
+    }
+    everything = mean(WORN, sense)
+    for name, one in parts.items():
+        assert one.alone.value == pytest.approx(start - mean(*alone[name]), abs=1e-9), name
+        assert one.spared.value == pytest.approx(mean(*spared[name]) - everything, abs=1e-9), name
+    together = sum(one.alone.value for one in parts.values())
+    assert found.remainder is not None
+    assert found.remainder.value == pytest.approx(start - everything - together)
+    assert "remainder" in str(found)
+    assert "stuck cells" in str(found)
+
+
+def test_parts_that_are_not_there_are_left_out(task: Any) -> None:
+    fresh = te.Device(lrs=LogNormal(5e3, 0.0), hrs=LogNormal(3e5, 0.0))
+    found = te.sensitivity(*task, device=fresh, sense=te.SenseAmp(), trials=2, workers=1)
+    assert set(by_name(found, "part")) == {"sensing"}
+    assert set(by_name(found, "layer")) == {"linear1", "linear2", "linear3"}
+
+
+def test_layers_of_a_chip(task: Any) -> None:
+    found = te.sensitivity(
+        *task, device=WORN, sense=te.SenseAmp(), by="layer", trials=4, workers=1, seed=2
+    )
+    assert max(one.alone.value for one in found.entries) < found.total.value
+    assert max(one.spared.value for one in found.entries) > 0
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"errors": 0.1}, "either errors"),
+        ({"device": None}, "either errors"),
+        ({"sense": None}, "SenseAmp"),
+        ({"device": None, "errors": 0.1}, "amplifier goes with a device"),
+        ({"programming": 0.1}, "programming"),
+        ({"by": "type"}, "rates of errors"),
+    ],
+)
+def test_bad_chips(task: Any, changed: dict[str, Any], told: str) -> None:
+    with pytest.raises((ValueError, TypeError), match=told):
+        te.sensitivity(*task, **{"device": WORN, "sense": te.SenseAmp(), **changed})

@@ -3,9 +3,11 @@ from __future__ import annotations
 import pickle
 from typing import Any
 
+import numpy as np
 import pytest
 
 import ternary_engine as te
+from ternary_engine.physics.distributions import Empirical
 from ternary_engine.sweeps.point import as_points
 
 ERRORS = te.SenseErrors.from_ber(0.01)
@@ -120,3 +122,44 @@ def test_a_column_of_the_file_is_no_column_of_your_own(task: Any) -> None:
     points = [te.Point(ERRORS, columns={"accuracy": 1.0})]
     with pytest.raises(ValueError, match="'accuracy'"):
         te.sweep(*task, points=points, trials=1)
+
+
+def test_conditions_are_every_combination() -> None:
+    points = te.Point.conditions(vdd=[0.9, 1.2], sense_time=[5e-8], age=[0.0, 1e6])
+    assert [point.columns for point in points] == [
+        {"vdd_V": vdd, "sense_time_s": 5e-8, "age_s": age} for vdd in (0.9, 1.2) for age in (0, 1e6)
+    ]
+    assert [(p.sense.vdd, p.sense.sense_time, p.device.age) for p in points] == [
+        (vdd, 5e-8, age) for vdd in (0.9, 1.2) for age in (0.0, 1e6)
+    ]
+    assert points[0].label() == "vdd_V 0.9, sense_time_s 5e-08, age_s 0"
+    assert points[0].cells()["programmed"].startswith("Device() read by SenseAmp(vdd=0.9")
+    assert len({point.key for point in points}) == 4
+
+
+def test_conditions_as_mean_rates() -> None:
+    (point,) = te.Point.conditions(temperature=[85.0], chips=False, per="sample")
+    wanted = te.SenseErrors.from_device(te.Device(), te.SenseAmp(temperature=85.0), "sample")
+    assert point.errors == wanted
+    assert point.device is None
+
+
+def test_a_chip_is_told_by_all_its_numbers() -> None:
+    def key(**options: Any) -> str:
+        return te.Point(device=te.Device(**options), sense=te.SenseAmp()).key
+
+    measured = [Empirical(np.array([1e3, 2e3, top])) for top in (4e3, 4.0001e3)]
+    keys = {key(), key(age=1.0), key(lrs=measured[0]), key(lrs=measured[1])}
+    assert len(keys) == 4
+    assert key(lrs=Empirical(measured[0].samples)) == key(lrs=measured[0])
+    assert te.Point(device=te.Device(), sense=te.SenseAmp()).label() != "no errors"
+
+
+def test_a_chip_takes_no_errors() -> None:
+    chip: Any = {"device": te.Device(), "sense": te.SenseAmp()}
+    with pytest.raises(ValueError, match="do not go"):
+        te.Point(te.SenseErrors(drop=0.1), **chip)
+    with pytest.raises(TypeError, match="SenseAmp"):
+        te.Point(device=te.Device())
+    with pytest.raises(ValueError, match="fc9"):
+        te.Point(layers=("fc9",), **chip).check(te.zoo.load("mlp_ternary").layers)
