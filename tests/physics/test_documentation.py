@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import ternary_engine as te
-from ternary_engine.device import Drift, Programming
+from ternary_engine.device import Drift, LogNormal, Programming
 from ternary_engine.ecc import SCHEMES, find_scheme
 from ternary_engine.physics.circuit import FLAVOURS
 from ternary_engine.physics.rates import error_rates
@@ -71,8 +71,25 @@ def test_rates_are_those_in_the_table(text: str) -> None:
         assert f"| {row} | {value} |" in text
 
 
+def test_type_1_is_a_share_of_type_2(text: str) -> None:
+    """The devices of the scan where the share is least, and the default one."""
+    shares = []
+    for median, sigma in ((5e3, 0.5), (5e3, 1.0), (10e3, 1.0), (20e3, 0.8)):
+        device = te.Device(lrs=LogNormal(median, sigma))
+        rates = error_rates(device, te.SenseAmp())
+        assert rates.rise == pytest.approx(0.065, rel=0.01)
+        shares.append(rates.sign_flip / rates.drop)
+    assert f"below {100 * min(shares):.1f} % of type 2" in text
+    assert min(shares) == shares[-1]
+
+
 def test_figures_in_the_text(text: str) -> None:
-    gaps = [np.diff(separation(te.SenseAmp(vdd=v), te.Device()))[0] for v in (5.0, 1.2, 0.9)]
+    times = [separation(te.SenseAmp(vdd=v), te.Device()) for v in (5.0, 1.2, 0.9)]
+    gaps = [zero - one for one, zero in times]
+    ratios = [f"{zero / one:.0f}" for one, zero in times]
+    assert (
+        f"it is {ratios[0]} at 5 V, largest around 1.2 V ({ratios[1]}),\nand {ratios[2]} at" in text
+    )
     said = f"from {gaps[0] * 1e9:.0f} ns at 5 V to {gaps[1] * 1e9:.0f} ns at 1.2 V and"
     assert said in text
     assert f"{gaps[2] * 1e6:.1f} µs at 0.9 V" in text
