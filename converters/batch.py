@@ -118,15 +118,10 @@ def declared_shape(info: onnx.ValueInfoProto) -> list[int]:
 
 
 def study(graph: Graph) -> Shapes:
-    """Free the batch axis where that is possible and learn all shapes; changes the graph.
-
-    Raises:
-        ConversionError: ONNX Runtime does not take the graph.
-    """
+    """Free the batch axis where that is possible and learn all shapes; changes the graph."""
     names = _values(graph)
     if not names:
         return Shapes({}, {}, "whole")
-    Session(graph.whole())
     problem: ConversionError | None = None
     for size in FREE_SIZES:
         sampler = Sampler(graph, size)
@@ -146,10 +141,10 @@ def study(graph: Graph) -> Shapes:
 
 
 def _study(graph: Graph, sampler: Sampler) -> Shapes:
-    names = _values(graph)
     one = sampler.fixed or 1
     feeds = sampler.draw(one, 1.0, 0)
-    session = Session(graph.model(graph.nodes, graph.inputs, names))
+    session = Session(graph.model(graph.nodes, graph.inputs, _values(graph)))
+    names = [name for name in _values(graph) if name in session.readable]
     small = _run(session, feeds, names)
     dtypes = {n: v.dtype for n, v in small.items() if isinstance(v, np.ndarray)}
     if not sampler.has_batch:
@@ -158,8 +153,8 @@ def _study(graph: Graph, sampler: Sampler) -> Shapes:
     stuck = "single" if sampler.fixed == 1 and all_carry else "whole"
     freed = _free(graph, small, one)
     try:
-        kept = _values(freed)
-        trial = Session(freed.model(freed.nodes, freed.inputs, kept))
+        trial = Session(freed.model(freed.nodes, freed.inputs, _values(freed)))
+        kept = [name for name in _values(freed) if name in trial.readable]
         large = _run(trial, sampler.draw(SEVERAL * one, 1.0, 1), kept)
         agree = [_agrees(session, trial, sampler, seed) for seed in range(len(SCALES))]
     except ConversionError:

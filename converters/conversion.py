@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +13,7 @@ from ternary_engine.converters import (
     batch,
     biases,
     blocks,
+    exchange,
     fixed_point,
     fold,
     load,
@@ -26,6 +29,7 @@ from ternary_engine.converters.graph import Graph
 from ternary_engine.converters.partition import Partition
 from ternary_engine.converters.recipes import Cook
 from ternary_engine.converters.rescale import rescale
+from ternary_engine.converters.sessions import Session
 from ternary_engine.converters.simplify import simplify
 from ternary_engine.converters.values import Analysis
 from ternary_engine.converters.weighted import Weighted, find_layers
@@ -63,13 +67,23 @@ def convert(
     return convert_openly(model, input_bits, calibration).network
 
 
+def is_importable(model: load.Source) -> bool:
+    """Whether `convert` takes a model, as far as its operators and types tell."""
+    try:
+        source, _ = exchange.exchangeable(load.load(model)[0])
+        _runnable(source, recent=False)
+    except ConversionError:
+        return False
+    return True
+
+
 @dataclass(frozen=True)
 class Conversion:
     """A network and what it was made of.
 
     Attributes:
         network: the network.
-        source: the model as it was read.
+        source: the model as it was read, its ports of types that arrays can have.
         graph: standard operators that do the same, constants folded.
         cook: the layers and chains of the graph; None where everything is digital.
     """
@@ -88,20 +102,37 @@ def convert_openly(
     """Convert a model as `convert` does, and keep the workings."""
     fixed_point.check_options(input_bits, calibration)
     source, provenance = load.load(model)
+    source, told = exchange.exchangeable(source)
     try:
-        graph = _prepare(source, recent=input_bits is not None)
+        graph = _runnable(source, recent=input_bits is not None)
         ports = [_port(info) for info in (*graph.inputs, *graph.outputs)]
         inputs, outputs = ports[: len(graph.inputs)], ports[len(graph.inputs) :]
         network, cook = _network(graph, inputs, outputs, provenance, input_bits, calibration)
+        network = dataclasses.replace(network, notes=(*told, *network.notes))
         return Conversion(network, source, graph, cook)
     except ConversionError as error:
         raise ConversionError(f"{provenance['file']}: {error}") from error
 
 
-def _prepare(source: onnx.ModelProto, *, recent: bool) -> Graph:
-    """Standard operators only, constants folded."""
+def _runnable(source: onnx.ModelProto, *, recent: bool) -> Graph:
+    """A graph that ONNX Runtime takes, in an older opset where it does not know the model's."""
     lower.check_operators(source.graph)
     _check_ports(source.graph)
+    graph = _prepare(source, recent=recent)
+    try:
+        Session(graph.whole())
+    except ConversionError:
+        for older in lower.older(source):
+            with contextlib.suppress(ConversionError):
+                graph = _prepare(older, recent=recent)
+                Session(graph.whole())
+                return graph
+        raise
+    return graph
+
+
+def _prepare(source: onnx.ModelProto, *, recent: bool) -> Graph:
+    """Standard operators only, constants folded."""
     graph = fold.from_model(lower.modernise(source, recent=recent))
     lower.check_inputs(graph)
     fold.fold(graph)
@@ -211,7 +242,10 @@ def _all_digital(
 def _port(info: onnx.ValueInfoProto) -> Port:
     kind = info.type.tensor_type.elem_type
     dtype = onnx.helper.tensor_dtype_to_np_dtype(kind).name if kind else "float32"
-    dims = tuple(d.dim_value or None for d in info.type.tensor_type.shape.dim)
+    sizes = info.type.tensor_type.shape.dim
+    dims = tuple(
+        d.dim_value if d.HasField("dim_value") and d.dim_value >= 0 else None for d in sizes
+    )
     return Port(info.name, dtype, dims)
 
 

@@ -6,8 +6,8 @@ returns standard nodes with the same outputs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy.typing as npt
 import onnx
@@ -19,19 +19,28 @@ from ternary_engine.exceptions import ConversionError
 
 OPSET = 17  # what older models are brought to
 OLDEST = 13  # from here on every operator that the lowering emits exists in its present form
+LONG_KNOWN = 21  # what every ONNX Runtime that we take knows
 BROADCASTING = 7  # before it, Add and Mul took an attribute to broadcast
 
 Lowering = Callable[["Context"], None]
 _REGISTRY: dict[tuple[str, str], Lowering] = {}
 
 
+class Inferred(NamedTuple):
+    """Numbers of axes and ONNX types of values, by name, as far as inference tells them."""
+
+    ranks: Mapping[str, int]
+    types: Mapping[str, int]
+
+
 class Context:
     """What a lowering function works with: a node, its parameters, and a place for new nodes."""
 
-    def __init__(self, graph: Graph, node: Node, ranks: Mapping[str, int]) -> None:
+    def __init__(self, graph: Graph, node: Node, known: Inferred) -> None:
         self.graph = graph
         self.node = node
-        self.ranks = ranks
+        self.ranks = known.ranks
+        self.types = known.types
         self.nodes: list[Node] = []
 
     @property
@@ -175,12 +184,51 @@ def modernise(model: onnx.ModelProto, *, recent: bool = False) -> onnx.ModelProt
     custom = recent or any(is_custom(node) for node in model.graph.node)
     if version >= (OLDEST if custom else BROADCASTING):
         return model
+    if version < BROADCASTING:
+        _spread_slopes(model)
+    return _bring(model, version, OPSET)
+
+
+def _spread_slopes(model: onnx.ModelProto) -> None:
+    """One slope per channel met the second axis before opset 7; the converter forgets that."""
+    slopes = {node.input[1] for node in model.graph.node if node.op_type == "PRelu"}
+    sizes = {t.name: t for t in model.graph.initializer if t.name in slopes and len(t.dims) == 1}
+    if not sizes:
+        return
+    infos = shape_inference.infer_shapes(model).graph
+    ranks = {
+        info.name: len(info.type.tensor_type.shape.dim)
+        for info in (*infos.value_info, *infos.input)
+    }
+    for node in model.graph.node:
+        if node.op_type == "PRelu" and node.input[1] in sizes:
+            slope = sizes[node.input[1]]
+            slope.dims.extend([1] * (ranks.get(node.input[0], 2) - 1 - len(slope.dims)))
+    for info in model.graph.input:  # which declares constants too in opsets that old
+        if info.name in sizes:
+            tensor = helper.make_tensor_value_info(
+                info.name, sizes[info.name].data_type, sizes[info.name].dims
+            )
+            info.CopyFrom(tensor)
+
+
+def older(model: onnx.ModelProto) -> Iterator[onnx.ModelProto]:
+    """The model in older and older opsets, from one below its own down to `LONG_KNOWN`."""
+    version = next((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), 0)
+    for target in range(version - 1, LONG_KNOWN - 1, -1):
+        try:
+            yield _bring(model, version, target)
+        except ConversionError:  # an operator that is newer than that
+            return
+
+
+def _bring(model: onnx.ModelProto, version: int, target: int) -> onnx.ModelProto:
     hidden = _hide_custom(model)
     try:
-        converted = version_converter.convert_version(hidden, OPSET)
+        converted = version_converter.convert_version(hidden, target)
     except Exception as error:  # the converter raises bare RuntimeErrors
         raise ConversionError(
-            f"opset {version} cannot be brought to {OPSET}: {brief(error)}"
+            f"opset {version} cannot be brought to {target}: {brief(error)}"
         ) from error
     return _show_custom(converted)
 
@@ -218,14 +266,14 @@ def lower(graph: Graph) -> None:
     custom = [node for node in graph.nodes if (node.domain, node.op) in _REGISTRY]
     if not custom:
         return
-    ranks = _ranks(graph)
+    known = _infer(graph)
     nodes: list[Node] = []
     for node in graph.nodes:
         function = _REGISTRY.get((node.domain, node.op))
         if function is None:
             nodes.append(node)
             continue
-        context = Context(graph, node, ranks)
+        context = Context(graph, node, known)
         try:
             function(context)
         except (LookupError, TypeError, ValueError, ArithmeticError, MemoryError) as error:
@@ -234,24 +282,25 @@ def lower(graph: Graph) -> None:
             ) from error
         nodes += context.nodes
     graph.nodes = nodes
-    known = {n.domain for n in graph.nodes}
-    graph.opsets = {d: v for d, v in graph.opsets.items() if not d or d in known}
+    present = {n.domain for n in graph.nodes}
+    graph.opsets = {d: v for d, v in graph.opsets.items() if not d or d in present}
 
 
-def _ranks(graph: Graph) -> dict[str, int]:
-    """Ranks of values by shape inference; most custom operators keep their input's shape."""
+def _infer(graph: Graph) -> Inferred:
+    """Ranks and types by shape inference; most custom operators keep their input's shape."""
     model = graph.model(map(_stand_in, graph.nodes), graph.inputs, graph.outputs)
+    ranks = {name: len(tensor.dims) for name, tensor in graph.constants.items()}
+    types = {name: tensor.data_type for name, tensor in graph.constants.items()}
     try:
         inferred = shape_inference.infer_shapes(model).graph
-    except Exception:  # ranks stay unknown; the one lowering that needs them says so
-        return {}
-    infos = [*inferred.value_info, *inferred.input, *inferred.output]
-    ranks = {
-        i.name: len(i.type.tensor_type.shape.dim)
-        for i in infos
-        if i.type.tensor_type.HasField("shape")
-    }
-    return ranks | {name: len(tensor.dims) for name, tensor in graph.constants.items()}
+    except Exception:  # they stay unknown; the lowering that needs them says so
+        return Inferred(ranks, types)
+    for info in [*inferred.value_info, *inferred.input, *inferred.output]:
+        tensor = info.type.tensor_type
+        types.setdefault(info.name, tensor.elem_type)
+        if tensor.HasField("shape"):
+            ranks.setdefault(info.name, len(tensor.shape.dim))
+    return Inferred(ranks, types)
 
 
 def _stand_in(node: Node) -> Node:

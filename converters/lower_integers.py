@@ -106,11 +106,18 @@ def _scalar(context: Context, index: int) -> Array | None:
     return value if value is not None and value.size == 1 else None
 
 
+def _scales(context: Context, index: int, *, single: bool = True) -> Array | None:
+    """Constant scales as float32, in which float16 ones are multiplied too."""
+    value = _scalar(context, index) if single else context.constant(index)
+    return None if value is None else value.astype(np.float32)
+
+
 @lowers("QLinearConv", _ONNX)
 def qlinear_conv(context: Context) -> None:
     """x, its scale and zero point; w, scales, zero points; scale and zero point of y; bias."""
     weights = _weights(context, 3, 5, 0)
-    x_scale, scales, y_scale = _scalar(context, 1), context.constant(4), _scalar(context, 6)
+    x_scale, y_scale = _scales(context, 1), _scales(context, 6)
+    scales = _scales(context, 4, single=False)
     zero, bias = _scalar(context, 7), context.constant(8)
     missing = any(v is None for v in (weights, x_scale, scales, y_scale, zero))
     x = "" if missing or (bias is None and context.has(8)) else _centred(context, 0, 2)
@@ -129,7 +136,8 @@ def qlinear_conv(context: Context) -> None:
 def qlinear_matmul(context: Context) -> None:
     """a, its scale and zero point; b, scales, zero points; scale and zero point of y."""
     weights = _weights(context, 3, 5, 1)
-    a_scale, scales, y_scale = _scalar(context, 1), context.constant(4), _scalar(context, 6)
+    a_scale, y_scale = _scales(context, 1), _scales(context, 6)
+    scales = _scales(context, 4, single=False)
     zero = _scalar(context, 7)
     missing = any(v is None for v in (weights, a_scale, scales, y_scale, zero))
     x = "" if missing or (weights is not None and weights.ndim != 2) else _centred(context, 0, 2)
@@ -220,7 +228,9 @@ def dequantize_linear(context: Context) -> None:
         context.decline()
         return
     x = _centred(context, 0, 2)
-    if not x or context.constant(0) is not None or context.ranks.get(context.node.inputs[1]) != 0:
+    scale = context.node.inputs[1]
+    plain = context.ranks.get(scale) == 0 and context.types.get(scale) == TensorProto.FLOAT
+    if not x or context.constant(0) is not None or not plain:
         context.decline()
         return
-    context.finish(context.emit("Mul", x, context.node.inputs[1]))
+    context.finish(context.emit("Mul", x, scale))

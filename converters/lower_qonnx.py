@@ -1,8 +1,9 @@
-"""QONNX and Brevitas: Quant, IntQuant, BipolarQuant and Trunc, in QONNX's order of operations."""
+"""QONNX and Brevitas: Quant, BipolarQuant, FloatQuant and Trunc, in QONNX's order of operations."""
 
 from __future__ import annotations
 
 import numpy as np
+from onnx import TensorProto
 
 from ternary_engine.converters.graph import Array
 from ternary_engine.converters.lower import Context, lowers
@@ -34,7 +35,7 @@ def _round(context: Context, x: str, mode: str) -> str:
     half = np.float32(0.5)
     if mode == "UP":
         size = context.emit("Ceil", size)
-    elif mode == "DOWN":
+    elif mode in ("DOWN", "ROUND_TO_ZERO"):
         size = context.emit("Floor", size)
     elif mode == "HALF_UP":
         size = context.emit("Floor", context.emit("Add", size, half))
@@ -43,7 +44,7 @@ def _round(context: Context, x: str, mode: str) -> str:
     else:
         raise ConversionError(
             f"node {context.node.label}: rounding mode {mode!r} is not one of ROUND, HALF_EVEN, "
-            "CEIL, FLOOR, UP, DOWN, HALF_UP, HALF_DOWN"
+            "CEIL, FLOOR, UP, DOWN, ROUND_TO_ZERO, HALF_UP, HALF_DOWN"
         )
     return context.emit("Mul", context.emit("Sign", x), size)
 
@@ -84,6 +85,54 @@ def bipolar_quant(context: Context) -> None:
     """Sign with 0 counted as +1, times the scale."""
     y = _bipolar(context, context.node.inputs[0])
     context.finish(context.emit("Mul", y, _parameter(context, 1, "scale")))
+
+
+@lowers("FloatQuant", DOMAINS)
+def float_quant(context: Context) -> None:
+    """Round to a minifloat: the step of each value is a power of two below its size."""
+    scale = _parameter(context, 1, "scale")
+    exponents, mantissa = (
+        _parameter(context, index, "bit widths").astype(np.float64) for index in (2, 3)
+    )
+    bias = _parameter(context, 4, "exponent bias").astype(np.float64)
+    limit = (2 - 2.0**-mantissa) * 2.0 ** (2.0**exponents - 1 - bias)
+    if context.has(5):
+        limit = np.minimum(limit, _parameter(context, 5, "largest value"))
+    limit = limit.astype(np.float32)
+    x = context.emit("Div", context.node.inputs[0], scale)
+    step = _float_step(context, x, mantissa, 1 - bias - mantissa)
+    y = _round(
+        context, context.emit("Div", x, step), context.text("rounding_mode", "ROUND").upper()
+    )
+    y = context.emit("Mul", y, step)
+    clamped = _clamp(context, y, -limit, limit)
+    if not context.node.attributes.get("saturation", 1):
+        clamped = _overflow(context, y, clamped, limit)
+    context.finish(context.emit("Mul", clamped, scale))
+
+
+def _float_step(context: Context, x: str, mantissa: Array, least: Array) -> str:
+    """2 to the (floor of log2 of the size, less the mantissa's bits): exact, being in float64."""
+    size = context.emit("Cast", context.emit("Abs", x), to=TensorProto.DOUBLE)
+    power = context.emit("Div", context.emit("Log", size), np.log(2.0))
+    power = context.emit("Floor", context.emit("Add", power, np.float64(1e-12)))
+    power = context.emit("Max", context.emit("Sub", power, mantissa), least)
+    return context.emit("Cast", context.emit("Pow", np.float64(2), power), to=TensorProto.FLOAT)
+
+
+def _overflow(context: Context, y: str, clamped: str, limit: Array) -> str:
+    """What becomes of values beyond the range: infinite, else not a number."""
+    if context.node.attributes.get("has_inf", 0):
+        beyond = context.emit("Mul", context.emit("Sign", y), np.float32(np.inf))
+    elif context.node.attributes.get("has_nan", 0):
+        beyond = context.emit("Mul", y, np.float32(np.nan))
+    else:
+        raise ConversionError(
+            f"node {context.node.label}: saturation=0 needs has_inf=1 or has_nan=1; both are 0"
+        )
+    return context.emit(
+        "Where", context.emit("Greater", context.emit("Abs", y), limit), beyond, clamped
+    )
 
 
 @lowers("Trunc", DOMAINS)

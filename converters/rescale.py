@@ -7,6 +7,8 @@ integers.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from onnx import helper
 
@@ -21,17 +23,22 @@ def rescale(graph: Graph, shapes: Shapes, analysis: Analysis) -> None:
     producers = graph.producers()
     nodes: list[Node] = []
     for node in graph.nodes:
-        found = _scaled_codes(graph, shapes, analysis, producers.get(node.inputs[0]), node)
+        found = _scaled_codes(graph, shapes, analysis, producers, node)
         nodes += _rewritten(graph, shapes, node, *found) if found else [node]
     graph.nodes = nodes
     graph.prune()
 
 
 def _scaled_codes(
-    graph: Graph, shapes: Shapes, analysis: Analysis, scaling: Node | None, node: Node
+    graph: Graph,
+    shapes: Shapes,
+    analysis: Analysis,
+    producers: Mapping[str, Node],
+    node: Node,
 ) -> tuple[str, str, str] | None:
     """Operator, codes and scale of the node's input."""
-    if node.op not in PLAIN or node.domain or scaling is None or scaling.domain:
+    scaling = None if node.op not in PLAIN or node.domain else producers.get(node.inputs[0])
+    if scaling is None or scaling.domain:
         return None
     if node.inputs[1] not in graph.constants or node.attributes.get("transA", 0):
         return None

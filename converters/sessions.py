@@ -69,6 +69,16 @@ class Session:
                 f"ONNX Runtime does not take the graph: {brief(error)}"
             ) from error
 
+    @property
+    def readable(self) -> frozenset[str]:
+        """Outputs of types that NumPy has (sequences are lists of such)."""
+        thin = ("bfloat16", "float4", "float8", "int4", "int2")
+        return frozenset(
+            port.name
+            for port in self._session.get_outputs()
+            if not any(word in port.type for word in thin)
+        )
+
     def __call__(
         self, feeds: Mapping[str, Array], outputs: Sequence[str] | None = None
     ) -> list[Array]:

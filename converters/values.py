@@ -105,8 +105,9 @@ class Analysis:
         )
 
     def _visit(self, node: Node) -> None:
-        if node.domain:
-            return
+        names = [*self.graph.dependencies(node), *filter(None, node.outputs)]
+        if node.domain or not all(name in self.shapes.dtypes for name in names):
+            return  # sequences, and types that NumPy does not have
         output = node.outputs[0]
         try:
             values = self._transfer(node)

@@ -13,7 +13,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ternary_engine import plot, zoo
+    from ternary_engine import backend, plot, zoo
     from ternary_engine.checking import CheckReport, check
     from ternary_engine.chips.chip import Chip
     from ternary_engine.chips.design import ChipDesign, Repair, WriteVerify
@@ -81,6 +81,7 @@ __all__ = [
     "WhatIf",
     "WriteVerify",
     "__version__",
+    "backend",
     "check",
     "convert",
     "cost",
@@ -150,7 +151,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("plot", "zoo"):
+    if name in ("backend", "plot", "zoo"):
         return importlib.import_module(f"ternary_engine.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

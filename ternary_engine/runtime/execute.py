@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ternary_engine.network import Network
+from ternary_engine.runtime.inputs import samples_of
 from ternary_engine.runtime.noise import Noise
 from ternary_engine.runtime.operations import Operation
 from ternary_engine.runtime.plan import build_operations
@@ -47,21 +48,21 @@ class Plan:
         self._sample_bytes: dict[tuple[tuple[int, ...], ...], int] = {}
 
     def run(
-        self, inputs: dict[str, Array], threads: int, noise: Noise | None = None
+        self, inputs: dict[str, Array], samples: int, threads: int, noise: Noise | None = None
     ) -> dict[str, Array]:
         """Run a batch.
 
         Args:
-            inputs: by port name, checked; the same number of samples each.
+            inputs: by port name, checked.
+            samples: in every input; where they are mixed, in those that have an axis for them.
             threads: how many chunks may run at once.
             noise: the errors of the run, if any.
 
         Returns:
             outputs by port name.
         """
-        samples = len(next(iter(inputs.values())))
         size = self._chunk_size(inputs, samples, threads)
-        if samples == 0:
+        if samples == 0 and self.network.batching != "whole":
             return self._empty(inputs)
         if size >= samples and not (noise and noise.needs_batches):
             outputs = self._run_chunk(inputs, 0, samples, noise)
@@ -98,15 +99,16 @@ class Plan:
         self, inputs: dict[str, Array], first: int, last: int, noise: Noise | None = None
     ) -> Mapping[str, Array]:
         """Run samples ``first`` up to ``last``; the outputs hold until the worker's next run."""
-        chunk: Chunk = getattr(self._workers, "chunk", None) or Chunk()
+        mixed = self.network.batching == "whole"
+        chunk: Chunk = getattr(self._workers, "chunk", None) or Chunk(mixed=mixed)
         self._workers.chunk = chunk
         chunk.images, chunk.first, chunk.noise = last - first, first, noise
-        part = {name: array[first:last] for name, array in inputs.items()}
+        part = samples_of(self.network, inputs, first, last)
         key = (self._key(inputs), chunk.images)
         if noise is None and key in chunk.tapes:
             return chunk.tapes[key].play(part)
         outputs = self._run_operations(chunk, part, key)
-        self._sample_bytes.setdefault(key[0], chunk.bytes // chunk.images)
+        self._sample_bytes.setdefault(key[0], chunk.bytes // max(chunk.images, 1))
         return outputs
 
     def _run_operations(

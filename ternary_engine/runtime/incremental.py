@@ -14,7 +14,7 @@ import numpy.typing as npt
 from ternary_engine.kernels import changes as kernels
 from ternary_engine.layer import Layer
 from ternary_engine.network import Network, Port
-from ternary_engine.runtime.inputs import check_inputs
+from ternary_engine.runtime.inputs import check_inputs, count_samples
 from ternary_engine.runtime.products import (
     CellChange,
     CodeChanges,
@@ -70,7 +70,7 @@ class Incremental:
     def __init__(self, network: Network, x: Any) -> None:
         self.network = network
         inputs = check_inputs(network, x)
-        self.samples = len(next(iter(inputs.values())))
+        self.samples = count_samples(network, inputs)
         self._codes = codes_by_name(network)
         self._layers: dict[str, Layer] = {layer.name: layer for layer in network.layers}
         needed = [name for step in network.steps for name in _sources(step)]

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ternary_engine.network import Network
-from ternary_engine.runtime.inputs import check_inputs
+from ternary_engine.runtime.inputs import check_inputs, count_samples, samples_of
 from ternary_engine.runtime.operations import Operation
 from ternary_engine.runtime.real_crossbar import RealCrossbarOperation
 from ternary_engine.runtime.sensed import SensedCrossbar
@@ -44,11 +44,11 @@ def count_active_inputs(
         TypeError, ValueError: as for `Network.run`.
     """
     inputs = check_inputs(network, x)
-    samples = len(next(iter(inputs.values())))
+    samples = count_samples(network, inputs)
     size = {"single": 1, "whole": max(samples, 1)}.get(network.batching, _CHUNK)
-    chunk = Chunk()
+    chunk = Chunk(mixed=network.batching == "whole")
     for first in range(0, samples, size):
-        part = {name: array[first : first + size] for name, array in inputs.items()}
+        part = samples_of(network, inputs, first, first + size)
         chunk.images, chunk.first, chunk.real = min(size, samples - first), first, part
         for operation in network._runner.plan.operations:
             _tell(operation, chunk, watch)

@@ -87,7 +87,9 @@ class Piece:
                 f"the digital piece that computes {', '.join(targets)} failed on {shapes_text}: "
                 f"{reason} (does the source model run in ONNX Runtime on this input?)"
             ) from error
-        if all(array.shape[:1] == (chunk.images,) for array in outputs):
+        strings = any(array.dtype == np.object_ for array in (*feeds.values(), *outputs))
+        whole = all(array.shape[:1] == (chunk.images,) for array in outputs)
+        if whole and not (chunk.mixed or strings):
             self._shapes[key] = _Shapes([(array.shape[1:], array.dtype) for array in outputs])
         return outputs
 

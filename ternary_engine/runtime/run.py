@@ -11,7 +11,7 @@ from ternary_engine.errors import Errors, check_seed, resolve_errors
 from ternary_engine.network import Network
 from ternary_engine.record import ErrorRecord
 from ternary_engine.runtime.execute import Plan, available_threads
-from ternary_engine.runtime.inputs import check_count, check_inputs
+from ternary_engine.runtime.inputs import check_count, check_inputs, count_samples
 from ternary_engine.runtime.noise import Noise, replayed
 from ternary_engine.runtime.recording import Recorder
 
@@ -39,7 +39,7 @@ class Runner:
         """Run a batch of samples."""
         inputs = check_inputs(self.network, x)
         workers = check_count("threads", threads) or available_threads()
-        samples = len(next(iter(inputs.values())))
+        samples = count_samples(self.network, inputs)
         batch = check_count("batch_size", batch_size) or max(samples, 1)
         noise = self._noise(errors, None if seed is None else check_seed(seed), batch, record)
         if replay is not None:
@@ -48,7 +48,7 @@ class Runner:
                     "replay: repeats recorded errors; errors and record do not go with it"
                 )
             noise = replayed(replay, self.network)
-        outputs = self.plan.run(inputs, workers, noise)
+        outputs = self.plan.run(inputs, samples, workers, noise)
         single = self.single and not isinstance(x, Mapping)
         result = outputs[self.network.outputs[0].name] if single else outputs
         if noise is not None and noise.recorder is not None:

@@ -116,6 +116,7 @@ class Chunk:
         images: samples in the chunk.
         first: number of its first sample in the run.
         noise: the errors of the run, if any.
+        mixed: the graph mixes samples: shapes of results may depend on values.
         real, codes, sums: values by name.
         faulty: weights with errors in them, by layer; see `faulty.FaultyPlanes`.
         tape: calls made so far, where they are being taken down; None where they are not, or
@@ -126,6 +127,7 @@ class Chunk:
     images: int = 0
     first: int = 0
     noise: Noise | None = None
+    mixed: bool = False
     real: dict[str, Array] = field(default_factory=dict)
     codes: dict[str, CodeImages] = field(default_factory=dict)
     sums: dict[str, SumImages] = field(default_factory=dict)

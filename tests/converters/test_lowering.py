@@ -19,6 +19,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     qonnx = pytest.importorskip("qonnx")
     from qonnx.custom_op.general.bipolar_quant import binary_quant
+    from qonnx.custom_op.general.floatquant import float_quant
     from qonnx.custom_op.general.intquant import int_quant
     from qonnx.custom_op.general.multithreshold import multithreshold
     from qonnx.custom_op.general.trunc import trunc_v1, trunc_v2
@@ -92,6 +93,60 @@ def test_unknown_rounding_mode() -> None:
 def test_bipolar_quant(domain: str, opset: int) -> None:
     source = model("BipolarQuant", domain, [0.3], opset=opset)
     np.testing.assert_array_equal(run(source, X[:, None])[:, 0], binary_quant(X, np.float32(0.3)))
+
+
+def test_rounding_to_zero_is_rounding_down() -> None:
+    one, other = (
+        run(model("Quant", "onnx.brevitas", [0.5, 0, 4], signed=1, narrow=0, rounding_mode=mode),
+            X[:, None])
+        for mode in ("ROUND_TO_ZERO", "DOWN")
+    )  # fmt: skip
+    np.testing.assert_array_equal(one, other)
+
+
+# exponent and mantissa bits, bias, largest value: e4m3, e5m2, e2m1, e3m0
+FLOATS = [(4, 3, 7, 448), (5, 2, 15, 57344), (2, 1, 1, 6), (3, 0, 3, 16)]
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("kind", FLOATS, ids=str)
+def test_float_quant(mode: str, kind: tuple[int, ...]) -> None:
+    random = np.random.default_rng(5)
+    # the next number below a power of two has its logarithm rounded up in the qonnx package
+    powers = 2.0 ** np.arange(-12, 18)
+    x = np.concatenate(
+        [TIES, powers, random.normal(size=2000) * 4.0 ** random.integers(-6, 6, 2000)]
+    )
+    x = np.concatenate([x, -x]).astype(np.float32)
+    for scale in (1.0, 0.37):
+        source = model("FloatQuant", "onnx.brevitas", [scale, *kind], rounding_mode=mode)
+        parameters = [np.float32(v) for v in kind]
+        wanted = float_quant(x.copy(), np.float32(scale), *parameters[:3], True, parameters[3],
+                             rounding_mode=mode)  # fmt: skip
+        np.testing.assert_array_equal(run(source, x[:, None])[:, 0], wanted.astype(np.float32))
+
+
+@pytest.mark.parametrize("beyond", ["has_inf", "has_nan"])
+def test_float_quant_beyond_its_range(beyond: str) -> None:
+    x = np.array([-500, -448, -1, 0, 447, 470, 1e6], np.float32)
+    flags = {"has_inf": 0, "has_nan": 0, "saturation": 0, beyond: 1}
+    source = model("FloatQuant", "onnx.brevitas", [1, *FLOATS[0]], **flags)
+    wanted = float_quant(x.copy(), *map(np.float32, (1, 4, 3, 7)), True, np.float32(448), **flags)
+    np.testing.assert_array_equal(run(source, x[:, None])[:, 0], wanted)
+    refused = model("FloatQuant", "onnx.brevitas", [1, *FLOATS[0]], **{**flags, beyond: 0})
+    with pytest.raises(ConversionError, match="saturation=0 needs has_inf=1 or has_nan=1"):
+        convert(refused)
+
+
+def test_minifloats_of_four_bits_fit_pairs() -> None:
+    weights = np.random.default_rng(0).normal(size=(16, 4)).astype(np.float32) * 4
+    source = model("FloatQuant", "onnx.brevitas", [0.5, *FLOATS[2]], ["N", 16])
+    nodes, graph = source.graph.node, source.graph
+    nodes[0].input[0], nodes[0].output[0] = "v", "w"
+    graph.initializer.append(numpy_helper.from_array(weights, "v"))
+    nodes.append(helper.make_node("MatMul", ["x", "w"], ["y"], "fc"))
+    network = convert(source)
+    assert (network.layers[0].placement, network.layers[0].planes) == ("crossbar", 3)
 
 
 @pytest.mark.parametrize("mode", MODES)
