@@ -131,15 +131,16 @@ class Taps:
 
     def run_in_parts(self, x: Mapping[str, Array]) -> dict[str, Array]:
         """The same without errors, for many samples: with little memory beside the result."""
+        if self.network.batching == "whole":
+            return self.run(x)
         samples = len(next(iter(x.values())))
-        size = samples if self.network.batching == "whole" else _CHUNK
         found: dict[str, Array] = {}
-        for first in range(0, samples, max(size, 1)):
-            part = self.run({name: array[first : first + size] for name, array in x.items()})
+        for first in range(0, samples, _CHUNK):
+            part = self.run({name: array[first : first + _CHUNK] for name, array in x.items()})
             for name, values in part.items():
                 if name not in found:
                     found[name] = np.empty((samples, *values.shape[1:]), values.dtype)
-                found[name][first : first + size] = values
+                found[name][first : first + _CHUNK] = values
         return found
 
     def _read(self, name: str, outputs: Mapping[str, Array]) -> Array:
