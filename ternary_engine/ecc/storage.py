@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from ternary_engine.device import Device
 from ternary_engine.ecc.channel import Counts, stored_and_read
 from ternary_engine.ecc.schemes import Scheme, find_scheme
 from ternary_engine.ecc.words import BoolArray
@@ -19,7 +20,6 @@ from ternary_engine.physics import checks
 from ternary_engine.physics.binary_reads import BitRates, read_alone, read_paired
 
 if TYPE_CHECKING:
-    from ternary_engine.device import Device
     from ternary_engine.network import Network
 
 __all__ = ["Protected", "ProtectedLayer", "protect"]
@@ -167,6 +167,8 @@ def _rates(scheme: Scheme, raw_ber: float | None, device: Device | None) -> BitR
     if (raw_ber is None) == (device is None):
         raise ValueError("protect takes either raw_ber or device, for the errors of a device")
     if device is not None:
+        if not isinstance(device, Device):
+            raise TypeError(f"device: got {device!r}; it takes a te.Device")
         return read_paired(device) if scheme.paired else read_alone(device)
     raw = checks.number("raw_ber", raw_ber, "")
     if not 0.0 <= raw < 0.5:

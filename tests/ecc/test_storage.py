@@ -231,3 +231,10 @@ def test_what_it_tells(net: te.Network) -> None:
 def test_bad_input_says_what_is_wrong(net: te.Network, options, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         te.protect(net, **options)
+
+
+def test_not_a_device(net: te.Network) -> None:
+    with pytest.raises(TypeError, match=r"device: got 'talk'; it takes a te\.Device"):
+        te.protect(net, device="talk")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="raw_ber: got '1e-3'; it takes a number"):
+        te.protect(net, raw_ber="1e-3")  # type: ignore[arg-type]
