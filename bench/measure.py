@@ -16,9 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from bench import start, suites
-from ternary_engine.benchmark import machine, roofline, startup
+from ternary_engine.benchmark import machine, regression, roofline, startup
 from ternary_engine.benchmark.cases import AbsentPeerError, Row, measure
-from ternary_engine.benchmark.regression import VERSION
 from ternary_engine.benchmark.suites import SUITES
 
 RESULTS = Path(__file__).parent / "results"
@@ -55,7 +54,7 @@ def run(names: list[str], seconds: float) -> dict[str, Any]:
             facts.append(startup.Fact(name, spent, "s").as_dict())
     return {
         "format": "ternary-engine bench",
-        "version": VERSION,
+        "version": regression.VERSION,
         "date": datetime.datetime.now(tz=datetime.UTC).isoformat(timespec="minutes"),
         "machine": machine(),
         "load average": os.getloadavg()[0],
@@ -65,17 +64,41 @@ def run(names: list[str], seconds: float) -> dict[str, Any]:
     }
 
 
+def added(earlier: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:
+    """An earlier result with the suites of a new one in place of its own.
+
+    Limits are the higher of both, and so every fraction of a limit is worked out anew.
+    """
+    suites_now = {row["suite"] for row in found["results"]}
+    kept = [row for row in earlier["results"] if row["suite"] not in suites_now]
+    old, new = earlier["roofline"], found["roofline"]
+    best = {name: max(rate, old.get(name, rate)) for name, rate in new.items()}
+    rows = [
+        row | {"of_roof": row["of_roof"] * before[row["roof"]] / best[row["roof"]]}
+        if row["of_roof"] is not None
+        else row
+        for rows, before in ((kept, old), (found["results"], new))
+        for row in rows
+    ]
+    rows.sort(key=lambda row: NAMES.index(row["suite"]))
+    facts = found["facts"] or earlier["facts"]
+    return found | {"roofline": best, "results": rows, "facts": facts}
+
+
 def main() -> None:
     """Measure, and write the result beside the others."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=0.5, help="on each engine of a case")
     parser.add_argument("--suites", nargs="+", default=list(NAMES), choices=NAMES)
     parser.add_argument("--out", type=Path, help="file for the result")
+    parser.add_argument("--add", action="store_true", help="keep the file's other suites")
     given = parser.parse_args()
     found = run(given.suites, given.seconds)
     name = re.sub(r"\W+", "-", f"{found['date'][:10]} {found['machine']['cpu']}").strip("-").lower()
     path = given.out or RESULTS / f"{name}.json"
     path.parent.mkdir(exist_ok=True)
+    if given.add and path.exists():
+        found = added(regression.read(path), found)
     path.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     print(path)
 

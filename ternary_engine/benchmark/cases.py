@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ternary_engine.benchmark.timing import Timing, alternate, best_of
@@ -76,7 +76,9 @@ class Row:
     """A case that was timed.
 
     Attributes:
-        case: the case. timings: by engine. roofs: limits of the machine, see `roofline.measure`.
+        case: the case, without its calls.
+        timings: by engine.
+        roofs: limits of the machine, see `roofline.measure`.
     """
 
     case: Case
@@ -148,4 +150,4 @@ def measure(case: Case, roofs: Mapping[str, float], seconds: float) -> Row:
         seconds: time to spend on each engine.
     """
     timings = alternate(case.calls, seconds=seconds, on_this_thread=case.threads == 1)
-    return Row(case, timings, roofs)
+    return Row(replace(case, calls={}), timings, roofs)  # engines may hold much memory

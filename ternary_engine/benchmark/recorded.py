@@ -62,7 +62,7 @@ class Recorded:
 
 
 def operation_calls(network: Network, x: Array) -> list[Recorded]:
-    """Run a network with one input once, on this thread, and keep the calls of every step.
+    """Run a network with one input, on this thread, and keep the calls of every step.
 
     Args:
         network: the network.
@@ -74,8 +74,11 @@ def operation_calls(network: Network, x: Array) -> list[Recorded]:
 
     chunk = Chunk(images=len(x))
     chunk.real = {network.inputs[0].name: x}
+    operations = build_operations(network)
+    for operation in operations:  # pieces of ONNX Runtime tell their shapes, buffers settle
+        operation(chunk)
     found = []
-    for operation in build_operations(network):
+    for operation in operations:
         chunk.tape = []
         operation(chunk)
         if chunk.tape is None:
@@ -93,6 +96,6 @@ def _step_of(operation: Any) -> Any:
 
 
 def layer_calls(network: Network, x: Array, layer: str = "layer") -> Recorded:
-    """Run a network once and keep the calls of one crossbar layer, by its name."""
+    """Run a network and keep the calls of one crossbar layer, by its name."""
     (found,) = (one for one in operation_calls(network, x) if one.layer == layer)
     return found

@@ -67,6 +67,7 @@ def test_measure_calls_every_engine() -> None:
     calls = {OURS: lambda: called.append(OURS), "peer": lambda: called.append("peer")}
     row = measure(_case(calls=calls), {"gated": 10.0}, 0)
     assert set(called) == {OURS, "peer"} == set(row.timings)
+    assert row.case.calls == {}  # engines are let go: a benchmark has dozens of them
 
 
 def test_absent_peers_are_skipped_with_a_reason() -> None:

@@ -15,11 +15,11 @@ def test_a_goal_is_what_a_figure_may_be_at_most() -> None:
 
 @pytest.mark.slow
 def test_facts_of_a_small_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(startup, "FILTERS", 8)
-    monkeypatch.setattr(startup, "BATCH", 4)
+    monkeypatch.setattr(startup, "FILTERS", 32)
+    monkeypatch.setattr(startup, "BATCH", 16)
     monkeypatch.setattr(startup, "TURNS", 1)
     told: list[str] = []
     facts = list(startup.measure_facts(told.append))
-    assert [fact.unit for fact in facts][:4] == ["s", "s", "bits", "ratio"]
+    assert [fact.unit for fact in facts][:5] == ["s", "s", "bits", "ratio", "ratio"]
     assert all(fact.value > 0 for fact in facts)
     assert len(told) >= 3
