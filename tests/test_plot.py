@@ -41,6 +41,8 @@ def test_columns_are_chosen_by_what_varies() -> None:
     assert choose_columns(ROWS, "per", "accuracy", None) == ("per", ("ber",))
     own = [row(0.9, vdd_V=volts, device=name) for volts in (0.8, 0.9) for name in "AB"]
     assert choose_columns(own, None, "accuracy", None) == ("vdd_V", ("device",))
+    words = [row(0.9, vdd_V=v, age_s=a, programmed=f"{v} {a}") for v in (1, 2, 3) for a in (0, 9)]
+    assert choose_columns(words, None, "accuracy", None) == ("vdd_V", ("age_s",))
 
 
 def test_series_are_means_with_bands_over_trials() -> None:

@@ -17,11 +17,14 @@ from ternary_engine.cli.device import device
 from ternary_engine.cli.inspect import inspect
 from ternary_engine.cli.map import map
 from ternary_engine.cli.plot import plot
+from ternary_engine.cli.population import population
 from ternary_engine.cli.report import report
 from ternary_engine.cli.reproduce import reproduce
 from ternary_engine.cli.run import run
 from ternary_engine.cli.sense import sense
+from ternary_engine.cli.sensitivity import sensitivity
 from ternary_engine.cli.sweep import sweep
+from ternary_engine.cli.tolerance import tolerance
 
 __all__ = ["app"]
 
@@ -77,6 +80,9 @@ for command in (
     bench,
     sweep,
     plot,
+    tolerance,
+    sensitivity,
+    population,
     map,
     device,
     sense,

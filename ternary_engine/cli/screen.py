@@ -7,7 +7,7 @@ import json
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from rich import box
@@ -121,16 +121,17 @@ def warn(message: str) -> None:
 
 
 @contextlib.contextmanager
-def patience(doing: str) -> Iterator[None]:
+def patience(doing: str | Callable[[], str]) -> Iterator[None]:
     """Show that work goes on, from the third second on.
 
     A terminal gets a spinner with the time that has passed, a log a plain line every ten seconds.
 
     Args:
-        doing: what is going on, e.g. ``running 10,000 samples``.
+        doing: what is going on, e.g. ``running 10,000 samples``; a function tells it afresh each
+            time.
     """
     done = threading.Event()
-    reporter = threading.Thread(target=_keep_telling, args=(escape(doing), done), daemon=True)
+    reporter = threading.Thread(target=_keep_telling, args=(doing, done), daemon=True)
     reporter.start()
     try:
         yield
@@ -139,15 +140,20 @@ def patience(doing: str) -> Iterator[None]:
         reporter.join()
 
 
-def _keep_telling(doing: str, done: threading.Event) -> None:
+def _keep_telling(doing: str | Callable[[], str], done: threading.Event) -> None:
     started = time.monotonic()
+
+    def now() -> str:
+        told = doing if isinstance(doing, str) else doing()
+        return f"{escape(told)}: {duration(time.monotonic() - started)}"
+
     if done.wait(PATIENCE):
         return
     console = _console(stderr=True)
     if not console.is_terminal:
         while not done.wait(REMINDER):
-            console.print(f"{doing}: {duration(time.monotonic() - started)} so far")
+            console.print(f"{now()} so far")
         return
-    with console.status(doing, spinner="line") as status:
+    with console.status(now(), spinner="line") as status:
         while not done.wait(0.5):
-            status.update(f"{doing}: {duration(time.monotonic() - started)}")
+            status.update(now())

@@ -11,8 +11,17 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 from rich.markup import escape
 
-from ternary_engine.cli import screen
+from ternary_engine.cli import screen, studying
 from ternary_engine.cli.options import AsJson, NetworkFile, within
+from ternary_engine.cli.studying import (
+    Age,
+    Corner,
+    Device,
+    MeanRates,
+    SenseTime,
+    Temperature,
+    Vdd,
+)
 
 if TYPE_CHECKING:
     from ternary_engine.sweeps import Point, Progress, Results
@@ -60,6 +69,13 @@ def sweep(
             help="Layers that have errors [dim]\\[default: all on the crossbar][/dim].",
         ),
     ] = None,
+    device: Device = None,
+    vdd: Vdd = None,
+    sense_time: SenseTime = None,
+    temperature: Temperature = None,
+    corner: Corner = None,
+    age: Age = None,
+    mean_rates: MeanRates = False,
     batch_size: Annotated[
         int | None,
         typer.Option(
@@ -123,19 +139,26 @@ def sweep(
 
     Every trial is a row of the CSV file as soon as it is done. The same
     command again does no work; an interrupted one goes on where it was.
+    With --device, --vdd and kin every trial is a chip of its own.
 
     Examples:
       $ ternary-engine sweep net.tern --data data.npz --out results.csv
       $ ternary-engine sweep net.tern --data data.npz --ber 1e-4,1e-3,1e-2
         --per read,program --trials 20 --seed 7 --out results.csv --workers 2
       $ ternary-engine plot results.csv -o figure.png
+      $ ternary-engine sweep net.tern --data data.npz --vdd 0.9,1.0,1.2
+        --temperature 27,85 --device degraded --out conditions.csv
     """
     rates = {
-        name: _numbers(f"--{name.replace('_', '-')}", texts)
+        name: studying.numbers(f"--{name.replace('_', '-')}", texts, example="1e-4,1e-3,1e-2")
         for name, texts in (("ber", ber), ("sign_flip", sign_flip), ("drop", drop), ("rise", rise))
     }
-    durations = _words("--per", per, _DURATIONS) or ["read"]
-    names = _words("--layers", layers)
+    durations = studying.words("--per", per, _DURATIONS) or ["read"]
+    names = studying.words("--layers", layers)
+    conditions = (device, vdd, sense_time, temperature, corner, age)
+    chips = studying.chip_points(*conditions, mean_rates=mean_rates, layers=names or None)
+    if chips and (any(rates.values()) or per):
+        raise ValueError("chips err as their device and amplifier do; rates and --per do not go")
     from ternary_engine.cli import data as files
 
     if out is not None:
@@ -146,7 +169,7 @@ def sweep(
     if wanted is None:
         raise ValueError(f"{data}: no labels: a sweep takes an array y, or --labels")
     options: dict[str, Any] = {
-        "points": _points(rates, durations, names),
+        "points": chips or _points(rates, durations, names),
         "trials": trials,
         "seed": seed,
         "out": out,
@@ -161,27 +184,6 @@ def sweep(
     if out is None:
         screen.warn("no --out: the rows of the trials are not kept")
     _show(results, out, json)
-
-
-def _numbers(flag: str, texts: list[str] | None) -> list[float]:
-    numbers = []
-    for word in _words(flag, texts):
-        try:
-            numbers.append(float(word))
-        except ValueError:
-            raise ValueError(
-                f"{flag}: got {word!r}; it takes probabilities, as in {flag} 1e-4,1e-3,1e-2"
-            ) from None
-    return list(dict.fromkeys(numbers))
-
-
-def _words(flag: str, texts: list[str] | None, known: tuple[str, ...] = ()) -> list[Any]:
-    words = [word.strip() for text in texts or [] for word in text.split(",")]
-    for word in words:
-        if not word or (known and word not in known):
-            takes = ", ".join(known) if known else "a list with commas between"
-            raise ValueError(f"{flag}: got {word!r}; it takes {takes}")
-    return words
 
 
 def _points(rates: dict[str, list[float]], per: list[Any], layers: list[str]) -> list[Point]:
@@ -251,12 +253,15 @@ def _show(results: Results, out: Path | None, json: bool) -> None:
         screen.emit_json({"out": out and str(out), "points": [one.to_dict() for one in summary]})
         return
     from ternary_engine import text
+    from ternary_engine.sweeps.conditions import COLUMNS
 
     varied = [
         name
         for name in dict.fromkeys(name for one in summary for name in one.cells)
         if len({one.cells.get(name) for one in summary}) > 1 or name in ("ber", "per")
     ]
+    if set(COLUMNS.values()) & set(varied):  # which say it in fewer words
+        varied = [name for name in varied if name != "programmed"]
     rows = []
     for one in summary:
         cells = [_cell(one.cells.get(name, "")) for name in varied]

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ternary_engine.sweeps.conditions import COLUMNS as CONDITIONS
 from ternary_engine.sweeps.intervals import mean_interval
 from ternary_engine.sweeps.point import POINT_COLUMNS
 from ternary_engine.sweeps.results import COLUMNS
@@ -70,6 +71,8 @@ def choose_columns(
     several = {name for name in apart if len(values.get(name, ())) > 1}
     if "network" in several:
         several.discard("network_hash")
+    if (several | {x}) & set(CONDITIONS.values()):  # which say in numbers what it says in words
+        several.discard("programmed")
     return x, tuple(name for name in apart if name in several and name != x)
 
 

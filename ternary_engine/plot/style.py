@@ -28,6 +28,10 @@ LABELS = {
     "accuracy_drop": "loss of accuracy",
     "layers": "layers with errors",
     "per": "one draw lasts for a",
+    "vdd_V": "supply (V)",
+    "sense_time_s": "sense time (s)",
+    "temperature_C": "temperature (°C)",
+    "age_s": "time since programming (s)",
 }
 
 

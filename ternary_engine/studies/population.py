@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -97,6 +97,16 @@ class Population:
                 rows.append(row | {"yield_low": share.low, "yield_high": share.high})
         return rows
 
+    def to_dict(self) -> dict[str, Any]:
+        """Everything in plain values."""
+        settings = []
+        for name, share in self.yields.items():
+            row = {"setting": name, "yield": share.value, "yield_low": share.low}
+            accuracies = self.settings[name].accuracies.tolist()
+            settings.append({**row, "yield_high": share.high, "accuracies": accuracies})
+        shown = {"accuracy": self.accuracy, "accuracy_error_free": self.accuracy_error_free}
+        return {**shown, "chips": self.chips, "converged": self.converged, "settings": settings}
+
     def difference(self, first: str, second: str) -> Interval:
         """Yield of the second setting less that of the first, paired by chip (bootstrap)."""
         passed = [
@@ -133,6 +143,7 @@ def population(
     workers: int | None = None,
     backend: Backend = "threads",
     scheduler: str | None = None,
+    progress: Callable[[int], None] | None = None,
 ) -> Population:
     """Program many virtual chips and count those that are good enough.
 
@@ -165,6 +176,7 @@ def population(
         workers: see `sweep`.
         backend: see `sweep`.
         scheduler: see `sweep`.
+        progress: called with the number of trials so far; defaults to nothing.
 
     Raises:
         ValueError, TypeError: bad arguments.
@@ -190,6 +202,7 @@ def population(
         workers=workers,
         backend=backend,
         scheduler=scheduler,
+        progress=progress,
         extra=tuple(dict.fromkeys(name for _, point in points for name in point.columns)),
         common_seeds=True,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -80,6 +80,19 @@ class Sensitivity:
         """One dict for each effect, ready for ``pandas.DataFrame``."""
         return [one.to_dict() for one in self.entries]
 
+    def to_dict(self) -> dict[str, Any]:
+        """Everything in plain values; limits that one trial cannot give are infinite."""
+        shown: dict[str, Any] = {
+            "effects": self.rows(),
+            "accuracy_error_free": self.accuracy_error_free,
+            "trials": self.trials,
+            "nominal": self.nominal,
+        }
+        for name, one in (("total", self.total), ("remainder", self.remainder)):
+            if one is not None:
+                shown |= {name: one.value, f"{name}_low": one.low, f"{name}_high": one.high}
+        return shown
+
     def ranked(self, by: By = "layer") -> list[Effect]:
         """Effects of a kind, the one whose sparing wins most first; defaults to layers."""
         return sorted((e for e in self.entries if e.by == by), key=lambda e: -e.spared.value)
@@ -119,6 +132,7 @@ def sensitivity(
     workers: int | None = None,
     backend: Backend = "threads",
     scheduler: str | None = None,
+    progress: Callable[[int], None] | None = None,
 ) -> Sensitivity:
     """Measure what each layer and each error type costs, alone and in the company of the rest.
 
@@ -146,6 +160,7 @@ def sensitivity(
         workers: see `sweep`.
         backend: see `sweep`.
         scheduler: see `sweep`.
+        progress: called with the number of trials so far; defaults to nothing.
 
     Raises:
         ValueError, TypeError: bad arguments.
@@ -173,6 +188,7 @@ def sensitivity(
         workers=workers,
         backend=backend,
         scheduler=scheduler,
+        progress=progress,
         extra=("study", "part"),
         common_seeds=True,
     )

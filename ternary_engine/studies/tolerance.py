@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import math
 import os
@@ -54,6 +55,11 @@ class Tolerance:
     converged: bool
     remark: str = ""
 
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON; a value that was not found is None."""
+        shown = dataclasses.asdict(self)
+        return {name: None if one != one else one for name, one in shown.items()}
+
     def __str__(self) -> str:
         interval = f"{self.low:.3g} to {self.high:.3g}"
         told = f"; {self.remark}" if self.remark else ""
@@ -81,6 +87,7 @@ def tolerance(
     workers: int | None = None,
     backend: Backend = "threads",
     scheduler: str | None = None,
+    progress: Callable[[int], None] | None = None,
 ) -> Tolerance:
     """Find the largest error rate, or the lowest voltage, that keeps the accuracy.
 
@@ -113,6 +120,7 @@ def tolerance(
         workers: see `sweep`.
         backend: see `sweep`.
         scheduler: see `sweep`.
+        progress: called with the number of trials so far; defaults to nothing.
 
     Raises:
         ValueError, TypeError: bad arguments.
@@ -130,7 +138,7 @@ def tolerance(
         high = min(high, _largest_ber(net, layers))
     for end in (low, high):
         make(end).check(net.layers)
-    columns = () if isinstance(vary, str) else ("value",)
+    columns = tuple(make(low).columns)
     session = Session(
         net,
         x,
@@ -140,6 +148,7 @@ def tolerance(
         workers=workers,
         backend=backend,
         scheduler=scheduler,
+        progress=progress,
         extra=columns,
     )
     share = (1 - check_confidence(confidence)) / LOOKS_IN_ALL
@@ -176,7 +185,7 @@ def _point(value: float, vary: Vary, per: Per, layers: Sequence[str] | None) -> 
     made = vary(value)
     if not isinstance(made, Point):
         made = Point(made, chosen)
-    return Point(made.errors, made.layers, made.programmed, {**made.columns, "value": value})
+    return dataclasses.replace(made, columns={**made.columns, "value": value})
 
 
 def _largest_ber(net: Network, layers: Sequence[str] | None) -> float:

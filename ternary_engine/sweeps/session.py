@@ -6,7 +6,7 @@ import contextlib
 import functools
 import importlib.metadata
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -61,6 +61,7 @@ class Session(contextlib.AbstractContextManager["Session"]):
     Args:
         extra: columns of the results that points add.
         common_seeds: whether trial i has the same seed at every point.
+        progress: called with the number of trials that were run or found, whenever some were.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class Session(contextlib.AbstractContextManager["Session"]):
         batch_size: int | None = None,
         extra: Sequence[str] = (),
         common_seeds: bool = False,
+        progress: Callable[[int], None] | None = None,
     ) -> None:
         if seed is None:
             raise TypeError("seed: got None; a sweep takes a whole number, so that it can resume")
@@ -96,6 +98,8 @@ class Session(contextlib.AbstractContextManager["Session"]):
         self._data = data_hash(self._x, self.labels)
         self._store: Store | None = None
         self._found: dict[str, Record] = {}
+        self._progress = progress
+        self._done = 0
 
     @functools.cached_property
     def error_free(self) -> float:
@@ -146,7 +150,7 @@ class Session(contextlib.AbstractContextManager["Session"]):
         for index, (name, wanted) in enumerate(zip(ids, trials, strict=True)):
             found = [trial for trial in wanted if f"{name}-{trial}" in self._found]
             if found:
-                yield self._resumed(index, name, found)
+                yield self._told(self._resumed(index, name, found))
             known = set(found)
             missing.append([trial for trial in wanted if trial not in known])
         pending = Pending(
@@ -164,7 +168,8 @@ class Session(contextlib.AbstractContextManager["Session"]):
         bases = [self._base(point) for point in points]
         with contextlib.closing(dispatch(self._cargo, pending, self.crew)) as outcomes:
             for outcome in outcomes:
-                yield self._kept(outcome, ids[outcome.block.index], bases[outcome.block.index])
+                index = outcome.block.index
+                yield self._told(self._kept(outcome, ids[index], bases[index]))
                 if outcome.error is not None:
                     raise outcome.error
 
@@ -174,6 +179,12 @@ class Session(contextlib.AbstractContextManager["Session"]):
         for batch in self.collect([point], [trials]):
             by_trial |= zip(batch.trials, batch.accuracies, strict=True)
         return np.array([by_trial[trial] for trial in trials])
+
+    def _told(self, batch: Batch) -> Batch:
+        self._done += len(batch.trials)
+        if self._progress is not None:
+            self._progress(self._done)
+        return batch
 
     def _resumed(self, index: int, name: str, trials: list[int]) -> Batch:
         records = tuple(self._found[f"{name}-{trial}"] for trial in trials)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-COMMANDS = ("demo", "convert", "inspect", "run", "bench")
+COMMANDS = ("demo", "convert", "inspect", "run", "bench", "sweep", "map", "report")
 HEAVY = {"numba", "llvmlite", "onnx", "onnxruntime", "numpy"}
 ENVIRONMENT = {k: v for k, v in os.environ.items() if k not in ("FORCE_COLOR", "GITHUB_ACTIONS")}
 

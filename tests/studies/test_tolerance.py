@@ -127,6 +127,22 @@ def test_a_voltage_by_a_function(task: Any) -> None:
     assert {p.verdict for p in found.probes if p.value <= found.low} == {"lost"}
 
 
+def test_the_lowest_supply_of_chips(task: Any) -> None:
+    device = te.Device()
+
+    def chips(volts: float) -> te.Point:
+        return te.Point(device=device, sense=te.SenseAmp(vdd=volts), columns={"vdd_V": volts})
+
+    found = te.tolerance(
+        *task, max_drop=0.05, vary=chips, low=0.7, high=1.2, harmful="low", log=False,
+        precision=0.6, budget=24, workers=1,
+    )  # fmt: skip
+    assert found.low >= 0.7  # a supply of 0.7 V does not resolve anything
+    assert next(probe for probe in found.probes if probe.value == 0.7).drop > 0.5
+    assert next(probe for probe in found.probes if probe.value == 1.2).verdict == "kept"
+    assert 0.7 < found.value < 1.2
+
+
 @pytest.mark.parametrize(
     ("changed", "told"),
     [
