@@ -55,8 +55,8 @@ class HammingCode:
         (64, 72)
         >>> word = code.encode(np.ones((1, 64), bool))
         >>> word[0, 3] = False
-        >>> code.decode(word).data.all(), code.decode(word).corrected.all()
-        (np.True_, np.True_)
+        >>> bool(code.decode(word).data.all()), bool(code.decode(word).corrected.all())
+        (True, True)
     """
 
     data: int
