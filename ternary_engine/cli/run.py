@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
-from ternary_engine.cli import screen, sensing
+from ternary_engine.cli import screen, sensing, storing
 from ternary_engine.cli.options import AsJson, NetworkFile, Seed, Threads
 
 if TYPE_CHECKING:
@@ -43,6 +43,8 @@ def run(
     ber: sensing.Ber = None,
     per: sensing.Per = None,
     batch_size: sensing.BatchSize = None,
+    code: storing.Code = None,
+    raw_ber: storing.RawBer = None,
     seed: Seed = None,
     threads: Threads = None,
     json: AsJson = False,
@@ -67,6 +69,7 @@ def run(
       $ ternary-engine run net.tern data.npz
       $ ternary-engine run net.tern x.npy -o y.npy --threads 1
       $ ternary-engine run net.tern data.npz --ber 1e-3 --per read --seed 7
+      $ ternary-engine run net.tern data.npz --code 'secded(72,64)' --raw-ber 1e-3
     """
     from ternary_engine.cli import data as files
 
@@ -77,16 +80,20 @@ def run(
     arrays = files.read_arrays(data)
     x = files.pick_inputs(arrays, net, data)
     wanted = files.pick_labels(labels, arrays, data)
+    if seed is None and (errors is not None or code is not None):
+        seed = sensing.fresh_seed()
+    stored = storing.from_options(net, code, raw_ber, seed)
+    net = net if stored is None else stored.network
     if verbose:
         _tell_steps(net)
-    if errors is not None and seed is None:
-        seed = sensing.fresh_seed()
     options: dict[str, Any] = {"threads": threads, "batch_size": batch_size}
     if errors is not None:
         options |= {"errors": errors, "seed": seed}
     outputs, report = _timed(net, x, options)
     if errors is not None:
         report |= {"errors": sensing.as_dict(errors), "seed": seed}
+    if stored is not None:
+        report |= {"stored": stored.to_dict(), "seed": seed}
     if wanted is not None:
         report |= _accuracy(outputs, wanted, insist=labels is not None)
     if output is not None:
@@ -95,7 +102,7 @@ def run(
     if json:
         screen.emit_json(report)
     else:
-        _show(report)
+        _show(report, "" if stored is None else f"{stored}, seed {seed}")
 
 
 def _timed(net: Network, x: Any, options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
@@ -159,7 +166,7 @@ def _tell_steps(net: Network) -> None:
         screen.narrate(escape(line))
 
 
-def _show(report: dict[str, Any]) -> None:
+def _show(report: dict[str, Any], stored: str) -> None:
     from ternary_engine import text
 
     lines = []
@@ -169,6 +176,8 @@ def _show(report: dict[str, Any]) -> None:
     if "errors" in report:
         asked = [f"{name} {value}" for name, value in report["errors"].items()]
         lines.append(("errors", ", ".join([*asked, f"seed {report['seed']}"]).replace("_", "-")))
+    if stored:
+        lines.append(("stored", stored))
     speed = text.rate(report["samples_per_second"], "samples")
     took = text.duration(report["seconds"])
     prepared = text.duration(report["prepare_seconds"])
