@@ -75,7 +75,7 @@ def product_case(product: str, shape: Shape, *, suite: str = "product") -> Case:
     if not np.array_equal(ours.sums(), right):
         raise AssertionError(f"{product} {shape}: wrong sums")
     calls, skipped = peers.present(_product_peers(codes, weights))
-    presentations = int(kind_x[4:]) if kind_x.startswith("uint") else 1
+    planes = int(kind_x.removeprefix("uint")) if kind_x.startswith("uint") else 1
     return Case(
         name=f"{product} {shape}",
         suite=suite,
@@ -84,7 +84,7 @@ def product_case(product: str, shape: Shape, *, suite: str = "product") -> Case:
         calls={OURS: ours, **calls},
         skipped=skipped,
         roof=ours.roof,
-        roof_work=shape.macs * (1 if ours.roof == "tiles" else presentations),
+        roof_work=ours.roof_work(shape.macs, planes, binary=product == "binary x binary"),
         goals=goals_for(product),
         batch=shape.rows,
     )
@@ -164,6 +164,7 @@ def convolution_case(
         calls={OURS: ours, **calls},
         skipped=skipped,
         roof=ours.roof,
+        roof_work=ours.roof_work(macs),
         goals=goals_for("convolution") if suite == "convolution" else {},
         batch=1,
     )

@@ -20,12 +20,15 @@ __all__ = ["Recorded", "layer_calls", "operation_calls"]
 
 Array = npt.NDArray[Any]
 
+WORD_BYTES = 64  # outputs of a look-up, each with two ternary or four binary weights
+
 # Which limit of `roofline.MEANINGS` a kernel stands under.
 _ROOFS = {
     "convolve_gated": "gated",
     "convolve_masked": "masked",
     "convolve_plain": "plain",
     "convolve_tiles": "tiles",
+    "convolve_nibbles": "look-up",
 }
 
 
@@ -54,6 +57,19 @@ class Recorded:
     def roof(self) -> str:
         """The limit that the kernel stands under, or empty."""
         return next((_ROOFS[name] for name in self.kernels if name in _ROOFS), "")
+
+    def roof_work(self, macs: float, planes: int = 1, *, binary: bool = False) -> float:
+        """Give how much of what the roof counts the calls do.
+
+        Args:
+            macs: multiply-accumulates of the layer.
+            planes: bits of a code, for kernels that take one bit after the other.
+            binary: whether codes and weights are all -1 or +1.
+        """
+        if self.roof == "look-up":
+            passes = sum(name in _ROOFS for name in self.kernels)
+            return macs * passes / (4 * WORD_BYTES if binary else 2 * WORD_BYTES)
+        return macs if self.roof == "tiles" else macs * planes
 
     def sums(self) -> Array:
         """Give the sums of the layer, int32 [positions, outputs]."""

@@ -25,6 +25,7 @@ MEANINGS: Mapping[str, tuple[str, str]] = {
     "gated": ("GMAC/s", "ternary x ternary by popcounts, operands in registers"),
     "masked": ("GMAC/s", "ternary x binary by popcounts, operands in registers"),
     "plain": ("GMAC/s", "binary x binary by popcounts, operands in registers"),
+    "look-up": ("G/s", "look-ups of 64 bytes by nibbles, each added (128 ternary products)"),
     "tiles": ("GMAC/s", "int8 products of matrix tiles (AMX)"),
     "memory": ("GB/s", "bytes read from memory"),
 }
@@ -55,7 +56,7 @@ def measure(names: Iterable[str] = tuple(MEANINGS), rounds: int = ROUNDS) -> dic
 
 
 def _probes() -> dict[str, list[Probe]]:
-    from ternary_engine.kernels import probes
+    from ternary_engine.kernels import nibbles, probes
     from ternary_engine.runtime import tiles
 
     known: dict[str, list[Probe]] = {
@@ -66,6 +67,8 @@ def _probes() -> dict[str, list[Probe]]:
         "masked": [(probes.masked_of_8, 8 * WORD_MACS), (probes.masked_of_4, 4 * WORD_MACS)],
         "plain": [(probes.plain_of_8, 8 * WORD_MACS), (probes.plain_of_4, 4 * WORD_MACS)],
     }
+    if nibbles.are_supported():
+        known["look-up"] = [(probes.look_ups_of_4, 4)]
     if tiles.available():
         known["tiles"] = [(probes.tile_products, 4 * TILE_MACS)]
     return known

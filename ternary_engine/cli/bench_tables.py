@@ -34,7 +34,7 @@ SHOWN = ("onnxruntime float32", "onnxruntime int8")  # peers with a column of th
 def layer_table(rows: Sequence[Row], title: str) -> Table:
     """Lay out single layers, one to a row."""
     columns = ("layer", "GMAC/s", "of roof", "x ORT float32", "x ORT int8", "x others")
-    return screen.table(
+    return _left_last(
         columns,
         [
             (
@@ -48,6 +48,13 @@ def layer_table(rows: Sequence[Row], title: str) -> Table:
         ],
         title=title,
     )
+
+
+def _left_last(columns: Sequence[str], rows: Iterable[Sequence[str]], title: str = "") -> Table:
+    """Lay out a table whose last column holds words."""
+    made = screen.table(columns, rows, title=title)
+    made.columns[-1].justify = "left"
+    return made
 
 
 def network_table(rows: Sequence[Row], title: str) -> Table:
@@ -100,7 +107,7 @@ def _others(row: Row) -> str:
 
 def fact_table(facts: Iterable[Fact]) -> Table:
     """Lay out what was measured in processes of its own."""
-    return screen.table(
+    return _left_last(
         ("start, files, memory", "measured", "goal", "how"),
         [
             (
@@ -126,7 +133,7 @@ def roof_table(roofs: Mapping[str, float]) -> Table:
     """Lay out the limits of the machine."""
     from ternary_engine.benchmark.roofline import MEANINGS
 
-    return screen.table(
+    return _left_last(
         ("limit of one core", "measured", "what it counts"),
         [
             (name, f"{rate:,.{0 if rate >= 100 else 2}f} {MEANINGS[name][0]}", MEANINGS[name][1])

@@ -114,7 +114,7 @@ def test_verbose_lists_the_steps(command, packed: Path, data: Path) -> None:
 def test_demo(command) -> None:
     result = command("demo")
     assert result.status == 0
-    for part in (*zoo.names(), "as ORT", "100.00 %", "ratio", "Next", "--help"):
+    for part in (*zoo.names(), "as ORT", "100.00 %", "x ORT float32", "Next", "--help"):
         assert part in result.out
     assert "converting" in result.err
 

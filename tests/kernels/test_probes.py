@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from ternary_engine.kernels import probes
+from ternary_engine.kernels import nibbles, probes
 from tests.kernels.operands import JIT
 
 STEPS = 3
@@ -64,6 +64,19 @@ def test_loads(count: int) -> None:
     expected = np.bitwise_xor.reduce(words[: 8 * count].reshape(count, 8), axis=0)
     expected = expected ^ np.bitwise_xor.reduce(read.reshape(-1, 8), axis=0)
     getattr(probes, f"loads_of_{count}")(words, STEPS)
+    np.testing.assert_array_equal(words[:8], expected)
+
+
+def test_look_ups() -> None:
+    if JIT and not nibbles.are_supported():
+        pytest.skip("look-ups are instructions of AVX2")
+    words = _words()
+    x, n = words[:32].copy().view(np.uint8).reshape(4, 4, 16), words[64:72].copy().view(np.uint8)
+    places = (n & 15).reshape(1, 4, 16).astype(np.int64)
+    for _ in range(STEPS):
+        x = x + np.take_along_axis(x, np.repeat(places, 4, axis=0), axis=2)
+    probes.look_ups_of_4(words, STEPS)
+    expected = np.bitwise_xor.reduce(x.reshape(4, 64), axis=0).view(np.uint64)
     np.testing.assert_array_equal(words[:8], expected)
 
 
