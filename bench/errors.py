@@ -9,7 +9,9 @@ sensed layers use are shown.
 from __future__ import annotations
 
 import argparse
+import datetime
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -24,7 +26,7 @@ import numpy.typing as npt
 import onnx
 
 import ternary_engine as te
-from bench import suites
+from bench import suites, tables
 from ternary_engine.benchmark import alternate, machine
 from ternary_engine.benchmark.cases import OURS, Case
 from ternary_engine.benchmark.peers import import_peer, present, session
@@ -41,7 +43,6 @@ POPCOUNTS, PEER, NAIVE = "popcounts", "onnxruntime float32, no errors", "naive p
 NUMPY_WAY, TORCH_WAY = "flip weights in NumPy, run float32", "flip weights in PyTorch, run float32"
 GOALS = {"read 0.0001": 2.0, "read 0.001": 4.0, "read 0.01": 6.0, "sample 0.001": 2.0}  # at most
 FASTER = {PEER: 2.0, NAIVE: 100.0}  # "read 0.001" at least so many times as fast as these
-CELLS_PER_SECOND = 1e9
 
 
 def on_popcounts(model: onnx.ModelProto) -> te.Network:
@@ -289,22 +290,6 @@ def _goal(run: str) -> str:
     return f"at most {GOALS[run]:g}" if run in GOALS else ""
 
 
-def _print_rows(rows: list[dict[str, Any]]) -> None:
-    """One Markdown table for each case, and what is claimed below it."""
-    for name in dict.fromkeys(row["case"] for row in rows):
-        mine = [row for row in rows if row["case"] == name]
-        print(f"\n| {name} | ms | of error-free | of error-free on popcounts | goal |")
-        print("|---|---|---|---|---|")
-        for row in mine:
-            if "run" in row:
-                ratios = f"{row['of error-free']:.2f} | {row['of popcounts']:.2f}"
-                print(f"| {row['run']} | {row['ms']:.2f} | {ratios} | {row['goal']} |")
-        print()
-        for row in mine:
-            if "claim" in row:
-                print(f"- {row['claim']} ({row['goal']})")
-
-
 def main() -> None:
     """Measure everything; Markdown on stdout."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -312,17 +297,16 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="also write the figures here")
     options = parser.parse_args()
     rows = [row for case in (whole_network(), product()) for row in rows_of(case, options.seconds)]
-    _print_rows(rows)
-    speed, peaks = draw_speed(), memory()
-    told = ", ".join(f"{name} {rate:.3g}" for name, rate in speed.items())
-    print(f"\ncells per second, one core, 1e-3: {told} (goal {CELLS_PER_SECOND:.0e})")
-    clean = peaks["clean"]
-    for per, (traced, resident) in peaks.items():
-        sizes = f"arrays {traced / 2**20:.1f}, process {resident / 2**20:.0f} MiB"
-        share = resident / clean[1]
-        print(f"memory {per}: {sizes}, {share:.2f} of the error-free process (goal: at most 1.5)")
+    figures = {
+        "date": datetime.datetime.now(tz=datetime.UTC).isoformat(timespec="minutes"),
+        "machine": machine(),
+        "load average": os.getloadavg()[0],
+        "rows": rows,
+        "cells per second": draw_speed(),
+        "memory": memory(),
+    }
+    print(tables.errors_tables(figures))
     if options.json:
-        figures = {"machine": machine(), "rows": rows, "cells per second": speed, "memory": peaks}
         options.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
 
 

@@ -158,8 +158,34 @@ def machine_lines(told: dict[str, Any]) -> str:
     )
 
 
+def errors_tables(told: dict[str, Any]) -> str:
+    """What sense errors cost, from the figures of `bench.errors`."""
+    parts = [machine_lines(told)]
+    for name in dict.fromkeys(row["case"] for row in told["rows"]):
+        mine = [row for row in told["rows"] if row["case"] == name]
+        runs = [row for row in mine if "run" in row]
+        head = [name, "ms", "of error-free", "of error-free on popcounts", "goal"]
+        keys = ("of error-free", "of popcounts")
+        lines = [
+            [row["run"], f"{row['ms']:.2f}", *(f"{row[key]:.2f}" for key in keys), row["goal"]]
+            for row in runs
+        ]
+        claims = [f"- {row['claim']} (goal: {row['goal']})\n" for row in mine if "claim" in row]
+        parts.append(_table(head, lines) + "\n" + "".join(claims))
+    speeds = ", ".join(f"{name} {rate:.2g}" for name, rate in told["cells per second"].items())
+    clean = told["memory"]["clean"][1]
+    peaks = ", ".join(f"{n} {peak / clean:.2f}" for n, (_, peak) in told["memory"].items())
+    parts.append(
+        f"- cells drawn per second and core at 1e-3: {speeds} (goal: at least 1e9)\n"
+        f"- peak memory by that of the error-free process: {peaks} (goal: at most 1.5)\n"
+    )
+    return "\n".join(parts)
+
+
 def tables(told: dict[str, Any]) -> str:
     """All tables of one result; figures that missed their goal are in bold type."""
+    if "rows" in told:
+        return errors_tables(told)
     parts = [machine_lines(told), roof_table(told["roofline"])]
     for kinds, make in ((LAYERS, layer_table), (NETWORKS, network_table)):
         for suite, title in kinds.items():

@@ -44,6 +44,21 @@ def test_tables() -> None:
     assert "gated | 400 GMAC/s" in made
 
 
+def test_tables_of_sense_errors() -> None:
+    told = {k: v for k, v in _told().items() if k in ("date", "machine", "load average")}
+    run = {"case": "VGG", "run": "read 0.001", "ms": 5.0, "of error-free": 2.5, "of popcounts": 2.0}
+    told["rows"] = [
+        run | {"goal": "at most 4"},
+        {"case": "VGG", "claim": "faster by 3.0", "goal": "at least 2"},
+    ]
+    told |= {"cells per second": {"draw": 5e10}, "memory": {"clean": [1, 100], "read": [2, 110]}}
+    made = tables.tables(told)
+    assert "| read 0.001 | 5.00 | 2.50 | 2.00 | at most 4 |" in made
+    assert "- faster by 3.0 (goal: at least 2)" in made
+    assert "draw 5e+10" in made
+    assert "clean 1.00, read 1.10" in made
+
+
 def test_places_are_filled_again_and_again(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
     (tmp_path / "results").mkdir()
     (tmp_path / "results" / "a.json").write_text(json.dumps(_told()))
