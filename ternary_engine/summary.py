@@ -24,6 +24,7 @@ __all__ = ["as_dict", "render", "renderable", "rows", "totals", "warnings"]
 FLOAT_BITS = 32
 PAIR_BITS = 2
 WIDE = 112  # columns from which every column of the table has room
+PLANES_COLUMN = 9  # that the one more takes which few networks have
 
 
 def rows(network: Network) -> list[dict[str, Any]]:
@@ -35,6 +36,7 @@ def rows(network: Network) -> list[dict[str, Any]]:
     Returns:
         One dict per layer, of plain values that JSON can hold: ``name``, ``op``, ``kind``,
         ``placement``, ``reason``, ``input``, ``shape``, ``levels``, ``weights`` (how many),
+        ``planes`` (device pairs of one weight, one for each balanced-ternary digit; 0 if digital),
         ``zero_fraction`` and ``scales`` (None for digital layers), ``device_pairs`` and ``bits``
         (two for each device pair, 32 for each digital weight).
     """
@@ -54,6 +56,7 @@ def _row(layer: Layer) -> dict[str, Any]:
         "shape": list(layer.shape),
         "levels": layer.levels,
         "weights": weights,
+        "planes": layer.planes,
         "zero_fraction": layer.zero_fraction if crossbar else None,
         "scales": _scales(layer) if crossbar else None,
         "device_pairs": layer.cells,
@@ -173,9 +176,15 @@ def renderable(network: Network, width: int) -> RenderableType:
     """Lay out the network for a rich console of ``width`` columns."""
     parts: list[RenderableType] = [_ports(network), Text()]
     if network.layers:
-        parts += [_table(network, wide=width >= WIDE), Text(), _reasons(network), _closing(network)]
+        room = width - (PLANES_COLUMN if _has_planes(network) else 0)
+        parts += [_table(network, wide=room >= WIDE), Text(), _reasons(network), _closing(network)]
     notes = [_hanging("note", note, "yellow") for note in warnings(network)]
     return Group(*parts, *[Text()][: len(notes)], *notes)
+
+
+def _has_planes(network: Network) -> bool:
+    """Whether some layer has more than one trit plane: then all show how many."""
+    return any(layer.planes > 1 for layer in network.layers)
 
 
 def _ports(network: Network) -> Text:
@@ -197,6 +206,9 @@ def _table(network: Network, *, wide: bool) -> Table:
     table.add_column("input", no_wrap=True)
     table.add_column("shape", justify="right", overflow="fold", min_width=7)
     table.add_column("levels", justify="right", no_wrap=True)
+    several = _has_planes(network)
+    if several:
+        table.add_column("planes", justify="right", no_wrap=True)
     zeros = text.percent(total["zero_fraction"], 1) if total["device_pairs"] else ""
     table.add_column("zeros", zeros, justify="right", no_wrap=True)
     if wide:
@@ -206,8 +218,8 @@ def _table(network: Network, *, wide: bool) -> Table:
         bits = sum(row["bits"] for row in rows(network))
         table.add_column("bits", text.count(bits), justify="right", no_wrap=True)
     for row in rows(network):
-        cells = _cells(row)
-        kept = cells if wide else {k: v for k, v in cells.items() if k not in _WIDE_ONLY}
+        left_out = (() if wide else _WIDE_ONLY) + (() if several else ("planes",))
+        kept = {name: cell for name, cell in _cells(row).items() if name not in left_out}
         table.add_row(*kept.values(), style="" if row["placement"] == "crossbar" else "dim")
     return table
 
@@ -224,6 +236,7 @@ def _cells(row: dict[str, Any]) -> dict[str, str]:
         "input": row["input"],
         "shape": text.shape(row["shape"]),
         "levels": text.count(row["levels"]),
+        "planes": text.count(row["planes"]) if crossbar else "-",
         "zeros": text.percent(row["zero_fraction"], 1) if crossbar else "-",
         "scales": _scales_cell(row["scales"]) if crossbar else "-",
         "pairs": text.count(row["device_pairs"]) if crossbar else "-",

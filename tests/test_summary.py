@@ -55,8 +55,22 @@ def test_row_counts_by_hand() -> None:
 
 def test_layers_of_several_planes_take_several_pairs() -> None:
     codes = np.array([[4, -3, 0, 1]], np.int8)  # two balanced-ternary digits each
-    (row,) = summary.rows(make_network(make_layer(codes)))
-    assert (row["device_pairs"], row["bits"]) == (8, 16)
+    network = make_network(make_layer(codes))
+    (row,) = summary.rows(network)
+    assert (row["planes"], row["device_pairs"], row["bits"]) == (2, 8, 16)
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_planes_are_shown_where_a_layer_has_several(width: int) -> None:
+    several = make_layer(np.array([[4, -3, 0, 1]], np.int8), name="several")
+    plain, digital = make_layer(TERNARY, name="plain"), make_layer(None, name="dense")
+    shown = summary.render(make_network(several, plain, digital), width)
+    shown = shown.replace(" %", "%").splitlines()
+    heads = next(line for line in shown if "levels" in line).split()
+    place = heads.index("planes") - len(heads)
+    cells = {line.split()[0]: line.split()[place] for line in shown if line[:1] in "spd" and line}
+    assert (cells["several"], cells["plain"], cells["dense"]) == ("2", "1", "-")
+    assert "planes" not in summary.render(make_network(plain, digital), width)
 
 
 def test_digital_layers_take_floats() -> None:

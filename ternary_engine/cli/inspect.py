@@ -12,7 +12,8 @@ def inspect(network: NetworkFile, json: AsJson = False) -> None:
     """Show a network layer by layer.
 
     For each layer: its operator, where it is placed (crossbar or digital) and
-    why, what its input is, shape, distinct weight values, share of zeros,
+    why, what its input is, shape, distinct weight values, trit planes (where
+    a layer has several: a pair of cells per weight in each), share of zeros,
     scales, device pairs and bits. Then totals and the compression against
     float32.
 
