@@ -52,6 +52,8 @@ def _run(seed: int, family: str, number: int, lines: Any, *, patient: bool) -> N
         signal.setitimer(signal.ITIMER_PROF, CPU_SECONDS * allowed)
         signal.setitimer(signal.ITIMER_REAL, WALL_SECONDS * allowed)
         try:
+            if os.environ.get("TERNARY_ENGINE_FUZZ_CRASH") == f"{family} {number}":
+                os.kill(os.getpid(), signal.SIGSEGV)  # to test what is made of a crash
             outcome = decide(case, folder, lambda name: say(phase=name))
         finally:
             signal.setitimer(signal.ITIMER_PROF, 0)

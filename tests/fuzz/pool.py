@@ -84,12 +84,14 @@ class Campaign:
 
     def _child(self, jobs: list[Job], *, patient: bool) -> tuple[int, str, int, str]:
         """Cases done, phase of the one after them, exit status, last words."""
-        with tempfile.TemporaryFile("w+") as errors:
-            child = subprocess.Popen(
-                [sys.executable, "-X", "faulthandler", "-m", "tests.fuzz.child"], cwd=ROOT,
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True,
-                env={**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "200"},
-            )  # fmt: skip
+        command = [sys.executable, "-X", "faulthandler", "-m", "tests.fuzz.child"]
+        with (
+            tempfile.TemporaryFile("w+") as errors,
+            subprocess.Popen(
+                command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors,
+                text=True, env={**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "200"},
+            ) as child,
+        ):  # fmt: skip
             assert child.stdin is not None
             assert child.stdout is not None
             json.dump({"seed": self.seed, "cases": jobs, "patient": patient}, child.stdin)
