@@ -72,17 +72,17 @@ class Walker:
                 return
             if node.op in VIEWS or node.op == "MaxPool":
                 kept = self._keeps_channels(node, axis)
-                if len(frontier) > 1 or axis != 1 or not self._movable(node):
+                if len(frontier) > 1 or axis != 1 or not self.is_movable(node):
                     return
                 if not (moves or kept):
                     return
                 if node.op in VIEWS and not kept:
-                    if per_channel or flat or not self._flattens(node):
+                    if per_channel or flat or not self.flattens(node):
                         return
                     flat = True
                 moved.append(node)
             else:
-                spread = self._spread(node, 1 if flat else axis)
+                spread = self.spread(node, 1 if flat else axis)
                 if spread is None:
                     return
                 per_channel |= spread
@@ -108,7 +108,7 @@ class Walker:
             return False
         return bool(before and after) and before[0] == after[0] == _product(before)
 
-    def _flattens(self, node: Node) -> bool:
+    def flattens(self, node: Node) -> bool:
         """Whether a reshape merges channels, rows and columns into one axis."""
         before = self.shapes.per_sample(node.inputs[0])
         after = self.shapes.per_sample(node.outputs[0])
@@ -120,7 +120,8 @@ class Walker:
             and after[0] == _product(before)
         )
 
-    def _movable(self, node: Node) -> bool:
+    def is_movable(self, node: Node) -> bool:
+        """Whether a pool or reshape may be part of a chain."""
         if node.op in VIEWS:
             return self.shapes.per_sample(node.outputs[0]) is not None
         shape = self.shapes.per_sample(node.inputs[0])
@@ -131,7 +132,7 @@ class Walker:
         automatic = node.attributes.get("auto_pad", b"NOTSET") not in (b"NOTSET", b"VALID")
         return not (automatic and self.shapes.open_sizes)
 
-    def _spread(self, node: Node, axis: int) -> bool | None:
+    def spread(self, node: Node, axis: int) -> bool | None:
         """Whether an elementwise node's constants differ by channel; None if it is not one."""
         if node.domain or node.op not in ELEMENTWISE or not is_inference(node):
             return None

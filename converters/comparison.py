@@ -22,6 +22,7 @@ from ternary_engine.steps import (
     Decode,
     Digital,
     Encode,
+    Join,
     LookupCodes,
     Pool,
     RealCrossbar,
@@ -208,6 +209,8 @@ def _codes_of(network: Network) -> dict[str, Codes]:
             codes[step.target] = step.codes
         elif isinstance(step, Pool):
             codes[step.target] = codes[step.source]
+        elif isinstance(step, Join):
+            codes[step.target] = codes[step.sources[0]]
     return codes
 
 
@@ -217,7 +220,7 @@ def _layers_of(network: Network) -> dict[str, str]:
     for step in network.steps:
         if isinstance(step, Crossbar | RealCrossbar):
             found[step.target] = step.layer
-        elif not isinstance(step, Digital) and step.source in found:
+        elif not isinstance(step, Digital | Join) and step.source in found:
             found[step.target] = found[step.source]
     return found
 

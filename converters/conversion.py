@@ -13,6 +13,7 @@ from ternary_engine.converters import (
     batch,
     biases,
     blocks,
+    concats,
     exchange,
     fixed_point,
     fold,
@@ -182,6 +183,8 @@ def _network(
     if input_bits is not None:
         effect = _quantise_inputs(graph, shapes, layers, input_bits, calibration)
         notes.append(effect or f"input_bits={input_bits}: no crossbar layer has a real input")
+        analysis, layers = _analyse(graph, shapes)
+    if concats.sink(graph, shapes, analysis, layers):
         analysis, layers = _analyse(graph, shapes)
     cook = Cook(graph, shapes, analysis, layers)
     steps = Partition(cook).steps()

@@ -14,7 +14,7 @@ from ternary_engine.converters.recipes import Cook, codes_name, sums_name
 from ternary_engine.converters.weighted import Weighted
 from ternary_engine.converters.windows import layer_geometry
 from ternary_engine.exceptions import ConversionError
-from ternary_engine.steps import Crossbar, Decode, Digital, RealCrossbar, Step
+from ternary_engine.steps import Crossbar, Decode, Digital, Join, RealCrossbar, Step, sources
 
 
 @dataclass
@@ -68,6 +68,8 @@ class Partition:
         for axis in sorted(self.demands[tensor].axes if tensor in self.demands else ()):
             recipe = self.cook.codes(tensor, axis)
             self.made += recipe.steps[::-1]
+            for name in recipe.joined:
+                self._want(name).axes.add(axis)
             if recipe.sums is not None:
                 self._want(recipe.sums).sums = True
             elif recipe.real is not None:
@@ -210,11 +212,11 @@ class Assembly:
                 pieces.setdefault(depth, []).append(item)
             else:
                 assert not isinstance(item, Digital)
-                depth = self.depths.get(item.source, 0) + 1
+                depth = max(self.depths.get(name, 0) for name in sources(item)) + 1
                 self.depths[item.target] = depth
                 others.setdefault(depth, []).append(item)
         wanted = set(self.graph.output_names)
-        wanted |= {s.source for level in others.values() for s in level}  # type: ignore[union-attr]
+        wanted |= {name for level in others.values() for s in level for name in sources(s)}
         for nodes in pieces.values():
             inside = {o for node in nodes for o in node.outputs}
             wanted |= {d for n in nodes for d in self.graph.dependencies(n)} - inside
@@ -232,25 +234,23 @@ class Assembly:
         order = {id(node): index for index, node in enumerate(self.graph.nodes)}
         nodes = sorted(nodes, key=lambda node: order.get(id(node), -1))
         inside = list(dict.fromkeys(o for node in nodes for o in node.outputs if o))
-        sources = list(
+        read = list(
             dict.fromkeys(
                 d for node in nodes for d in self.graph.dependencies(node) if d not in inside
             )
         )
         targets = [o for o in inside if o in wanted] if nodes else sorted(wanted)
-        for name in sources:
+        for name in read:
             if name not in self.shapes.dtypes:
                 raise ConversionError(
                     f"value {name!r} is no tensor, and more than one piece uses it"
                 )
         ports = {info.name: info for info in self.graph.inputs}
         inputs = [
-            ports.get(s) or typed(s, self.shapes.dtypes[s], _open(self.shapes, s)) for s in sources
+            ports.get(s) or typed(s, self.shapes.dtypes[s], _open(self.shapes, s)) for s in read
         ]
         model = self.graph.model(nodes, inputs, targets)
-        return Digital(
-            sources=tuple(sources), targets=tuple(targets), model=model.SerializeToString()
-        )
+        return Digital(sources=tuple(read), targets=tuple(targets), model=model.SerializeToString())
 
 
 def merge_equal(made: list[Step | Node]) -> list[Step | Node]:
@@ -262,7 +262,11 @@ def merge_equal(made: list[Step | Node]) -> list[Step | Node]:
         if isinstance(item, Node | Digital):
             kept.append(item)
             continue
-        item = dataclasses.replace(item, source=alias.get(item.source, item.source))
+        if isinstance(item, Join):
+            read = tuple(alias.get(name, name) for name in item.sources)
+            item = dataclasses.replace(item, sources=read)
+        else:
+            item = dataclasses.replace(item, source=alias.get(item.source, item.source))
         fields = {f.name: getattr(item, f.name) for f in dataclasses.fields(item)}
         target = fields.pop("target")
         key = (type(item), *(_key(value) for value in fields.values()))

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from ternary_engine.codes import Codes
 from ternary_engine.converters.batch import Shapes
 from ternary_engine.converters.chains import Chain, ChainFunction, Walker
+from ternary_engine.converters.concats import joins_channels
 from ternary_engine.converters.graph import Graph, Node
 from ternary_engine.converters.thresholds import (
     Domain,
@@ -23,7 +24,16 @@ from ternary_engine.converters.thresholds import (
 from ternary_engine.converters.values import Analysis
 from ternary_engine.converters.weighted import Weighted, feed, feeds_apart
 from ternary_engine.converters.windows import pool_geometry
-from ternary_engine.steps import Encode, LookupCodes, LookupReal, Pool, ScaleReal, Step, Threshold
+from ternary_engine.steps import (
+    Encode,
+    Join,
+    LookupCodes,
+    LookupReal,
+    Pool,
+    ScaleReal,
+    Step,
+    Threshold,
+)
 
 LARGEST_TABLE = 1 << 20  # entries of a lookup table
 NEAREST = 4  # short chains that are tried when the longest fails
@@ -40,6 +50,7 @@ class Recipe:
         codes: the code.
         image: rows and columns of the codes; a linear layer's kernel.
         flat: the tensor has channels, rows and columns in one axis.
+        joined: tensors whose codes they join.
     """
 
     steps: tuple[Step, ...]
@@ -48,6 +59,7 @@ class Recipe:
     codes: Codes
     image: tuple[int, int]
     flat: bool
+    joined: tuple[str, ...] = ()
 
 
 def codes_name(tensor: str, axis: int = 1) -> str:
@@ -151,6 +163,9 @@ class Cook:
         return Domain(-largest, largest, function.dtype, odd=item.odd), function
 
     def _find(self, tensor: str, axis: int, code: Codes) -> Recipe:
+        joined = self._joined(tensor, axis, code)
+        if joined is not None:
+            return joined
         for chain in _candidates(list(self.walker.chains(tensor, axis))):
             item = self.integer_layer(chain.source)
             if item is not None and self.channel_axis(chain.source) == axis:
@@ -160,6 +175,23 @@ class Cook:
             if recipe is not None:
                 return recipe
         return self._between_levels(tensor, axis, code)
+
+    def _joined(self, tensor: str, axis: int, code: Codes) -> Recipe | None:
+        """A concatenation of channels whose parts have this code; some part of sums."""
+        node = self.walker.producers.get(tensor)
+        if node is None or axis != 1 or not joins_channels(self.graph, self.shapes, node):
+            return None
+        if any(self.analysis.codes(name) != code for name in node.inputs):
+            return None
+        parts = [self.codes(name, axis) for name in node.inputs]
+        first = parts[0]
+        alike = all((part.image, part.flat) == (first.image, first.flat) for part in parts)
+        if not alike or all(part.real is not None for part in parts):
+            return None
+        step = Join(
+            sources=tuple(codes_name(name) for name in node.inputs), target=codes_name(tensor)
+        )
+        return Recipe((step,), None, None, code, first.image, first.flat, tuple(node.inputs))
 
     def _from_sums(self, chain: Chain, item: Weighted, code: Codes) -> Recipe | None:
         image = self._image(chain.source, self.channel_axis(chain.source))

@@ -25,6 +25,7 @@ from ternary_engine.steps import (
     Digital,
     Encode,
     Geometry,
+    Join,
     LookupCodes,
     LookupReal,
     Pool,
@@ -315,6 +316,16 @@ def _pool(step: Pool, values: Values, layers: Layers) -> Values:
     return {step.target: source}
 
 
+def _join(step: Join, values: Values, layers: Layers) -> Values:
+    _require(len(step.sources) > 0, "nothing to join")
+    parts = [_source(name, values, "codes") for name in step.sources]
+    _require(all(part.codes == parts[0].codes for part in parts), "sources of different codes")
+    counts = [part.channels for part in parts]
+    known = [count for count in counts if count is not None]
+    channels = sum(known) if len(known) == len(counts) else None
+    return {step.target: _Value("codes", channels, parts[0].codes)}
+
+
 def _decode(step: Decode, values: Values, layers: Layers) -> Values:
     _source(step.source, values, "codes")
     _require(step.form in FORMS, f"form {step.form!r}")
@@ -337,6 +348,7 @@ _CHECKS: dict[type[Any], Callable[[Any, Values, Layers], Values]] = {
     LookupReal: _lookup_real,
     ScaleReal: _scale_real,
     Pool: _pool,
+    Join: _join,
     Decode: _decode,
     Digital: _digital,
 }

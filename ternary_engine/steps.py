@@ -215,6 +215,18 @@ class Pool:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Join:
+    """codes -> codes: the channels of several images, one image after another.
+
+    Attributes:
+        sources, target: codes of the same code, images of the same size.
+    """
+
+    sources: tuple[str, ...]
+    target: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Decode:
     """codes -> real: the code's own float32 values.
 
@@ -251,6 +263,12 @@ Step = (
     | LookupReal
     | ScaleReal
     | Pool
+    | Join
     | Decode
     | Digital
 )
+
+
+def sources(step: Step) -> tuple[str, ...]:
+    """Names of the values that a step reads."""
+    return step.sources if isinstance(step, Digital | Join) else (step.source,)

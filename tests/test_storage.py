@@ -26,7 +26,7 @@ def full() -> tuple[Network, np.ndarray[Any, Any]]:
     sums = made.crossbar(made.encode("signed", 4), 20, padded, largest=5)
     codes = made.pool(made.threshold(sums, "ternary"), Geometry((2, 2), (2, 2), ceil_mode=True))
     looked = made.look_up_codes(made.crossbar(codes, 7, Geometry()), "unsigned", 3)
-    last = made.crossbar(looked, 4, binary=True)
+    last = made.crossbar(made.join(looked, looked), 4, binary=True)
     real = made.real_convolution(5, made.negation())
     outputs = (made.look_up(last, "NC"), made.scale(last, "NC"), made.decode(looked), real)
     made.scale(last, "NC", offset=False)

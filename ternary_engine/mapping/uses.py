@@ -23,6 +23,7 @@ from ternary_engine.steps import (
     Digital,
     Encode,
     Geometry,
+    Join,
     LookupCodes,
     LookupReal,
     Pool,
@@ -150,6 +151,10 @@ class _Walk:
             image = self.images[step.source]
             self.images[step.target] = (image[0], *_windows(image, step.geometry))
             self.codes[step.target] = self.codes[step.source]
+        elif isinstance(step, Join):
+            images = [self.images[name] for name in step.sources]
+            self.images[step.target] = (sum(image[0] for image in images), *images[0][1:])
+            self.codes[step.target] = self.codes[step.sources[0]]
         elif isinstance(step, Crossbar):
             self._crossbar(step)
         elif isinstance(step, RealCrossbar):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy.typing as npt
 
 from ternary_engine.exceptions import TernaryEngineError
 from ternary_engine.layer import Layer
+from ternary_engine.runtime.layout import ImageLayout
 from ternary_engine.steps import Geometry
 
 Array = npt.NDArray[Any]
@@ -55,6 +57,18 @@ def check_form(form: str, height: int, width: int, target: str) -> None:
         raise TernaryEngineError(
             f"{target!r}: an image of {height} x {width} does not fit the form {form}: {_HINT}"
         )
+
+
+def check_same_size(layouts: Sequence[ImageLayout], target: str) -> None:
+    """Refuse to join images of different rows and columns, or without channels.
+
+    Raises:
+        TernaryEngineError: they are.
+    """
+    sizes = {(layout.height, layout.width) for layout in layouts}
+    if len(sizes) > 1 or not all(layout.channels for layout in layouts):
+        found = ", ".join(f"{one.channels} x {one.height} x {one.width}" for one in layouts)
+        raise TernaryEngineError(f"{target!r}: images of {found} cannot be joined: {_HINT}")
 
 
 def check_real(values: Any, images: int, target: str, *, flatten: bool, last: bool) -> None:

@@ -26,8 +26,8 @@ from ternary_engine.runtime.taps import Taps, codes_by_name, decode_integers, ta
 from ternary_engine.steps import (
     Crossbar,
     Decode,
-    Digital,
     Encode,
+    Join,
     LookupCodes,
     LookupReal,
     Pool,
@@ -35,6 +35,7 @@ from ternary_engine.steps import (
     ScaleReal,
     Step,
     Threshold,
+    sources,
 )
 
 __all__ = ["CellChange", "Incremental", "Rows"]
@@ -73,7 +74,7 @@ class Incremental:
         self.samples = count_samples(network, inputs)
         self._codes = codes_by_name(network)
         self._layers: dict[str, Layer] = {layer.name: layer for layer in network.layers}
-        needed = [name for step in network.steps for name in _sources(step)]
+        needed = [name for step in network.steps for name in sources(step)]
         needed += [port.name for port in network.outputs]
         needed += [step.target for step in network.steps if isinstance(step, Crossbar)]
         computed = {name for step in network.steps for name in targets(step)}
@@ -127,9 +128,9 @@ class Incremental:
         return self._pieces[number]
 
     def _piece(self, step: Step) -> Network:
-        sources = [(name, self._clean[name]) for name in _sources(step)]
+        read = [(name, self._clean[name]) for name in sources(step)]
         inputs = tuple(
-            Port(name, array.dtype.name, (None, *array.shape[1:])) for name, array in sources
+            Port(name, array.dtype.name, (None, *array.shape[1:])) for name, array in read
         )
         made: list[Step] = [step]
         names = targets(step)
@@ -162,6 +163,8 @@ class _Walk:
         elif isinstance(step, Pool):
             if step.source in self.codes:
                 self._pool(step)
+        elif isinstance(step, Join):
+            self._join(step)
         elif isinstance(step, LookupReal | ScaleReal):
             if step.source in self.sums:
                 self._to_real(step)
@@ -170,7 +173,7 @@ class _Walk:
                 self._decode(step)
         elif isinstance(step, RealCrossbar) and self.changed.get(step.layer):
             self._real(step, self._faulty_piece(number, step), every=True)
-        elif any(name in self.reals for name in _sources(step)):
+        elif any(name in self.reals for name in sources(step)):
             self._real(step, self.state.piece(number, step))
 
     def undo(self) -> None:
@@ -218,6 +221,21 @@ class _Walk:
         )
         self._note(step.target, room[:found])
 
+    def _join(self, step: Join) -> None:
+        changes, first = [], 0
+        for name in step.sources:
+            one = self.codes.get(name)
+            if one is not None:
+                changes.append((one.place, one.channel + first, one.delta))
+            first += self._clean(name).shape[-1]
+        if not changes:
+            return
+        place, channel, delta = (np.concatenate(column) for column in zip(*changes, strict=True))
+        order = np.lexsort((channel, place))
+        codes = _flat(self._clean(step.target))
+        codes[place, channel] += delta.astype(np.int16)
+        self.codes[step.target] = CodeChanges(place[order], channel[order], delta[order])
+
     def _to_real(self, step: LookupReal | ScaleReal) -> None:
         one, sums = self.sums[step.source], self._clean(step.source)
         samples, images = _images(sums, one)
@@ -260,12 +278,12 @@ class _Walk:
 
     def _real(self, step: Step, piece: Network, *, every: bool = False) -> None:
         """Run a step between real values on the samples that may differ."""
-        rows = [self.reals[name].samples for name in _sources(step) if name in self.reals]
+        rows = [self.reals[name].samples for name in sources(step) if name in self.reals]
         if every or piece.batching == "whole":
             samples = np.arange(self.state.samples)
         else:
             samples = np.unique(np.concatenate(rows))
-        outputs = piece.run({name: self._now(name, samples) for name in _sources(step)})
+        outputs = piece.run({name: self._now(name, samples) for name in sources(step)})
         if isinstance(step, Encode):
             self._encoded(step, samples, outputs[piece.outputs[0].name])
             return
@@ -295,10 +313,6 @@ class _Walk:
         delta = fresh[image, *inner].astype(np.int64) - before[image, *inner]
         codes[samples] = fresh
         self.codes[step.target] = CodeChanges(place, inner[2], delta)
-
-
-def _sources(step: Step) -> tuple[str, ...]:
-    return step.sources if isinstance(step, Digital) else (step.source,)
 
 
 def _rules(step: Threshold, channels: Int64Array) -> tuple[Array, Array, Array]:

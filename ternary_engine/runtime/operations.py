@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ternary_engine.codes import Codes
-from ternary_engine.kernels import pack, pool, sums
+from ternary_engine.kernels import join, pack, pool, sums
 from ternary_engine.kernels.layout import WORD_BITS, words_for
-from ternary_engine.runtime.guards import check_form, check_real, check_rows
+from ternary_engine.runtime.guards import check_form, check_real, check_rows, check_same_size
 from ternary_engine.runtime.layout import (
     Border,
     ImageLayout,
@@ -24,6 +24,7 @@ from ternary_engine.runtime.values import Chunk, CodeImages, SumImages
 from ternary_engine.steps import (
     Decode,
     Encode,
+    Join,
     LookupCodes,
     LookupReal,
     Pool,
@@ -271,6 +272,32 @@ class DecodeOperation:
             *pitches,
             values.reshape(-1),
         )
+
+
+class JoinOperation:
+    """codes -> codes: the channels of several images, one image after another."""
+
+    def __init__(self, step: Join, codes: Codes, border: Border) -> None:
+        self.step = step
+        self.planes = codes.planes
+        self.border = border
+
+    def __call__(self, chunk: Chunk) -> None:
+        """Run on one chunk."""
+        sources = [chunk.codes[name] for name in self.step.sources]
+        layouts = [source.layout for source in sources]
+        check_same_size(layouts, self.step.target)
+        channels = sum(layout.channels for layout in layouts)
+        height, width = layouts[0].height, layouts[0].width
+        joined = ImageLayout(channels, height, width, self.planes, self.border)
+        codes = chunk.code_buffer(self.step.target, joined)
+        chunk.codes[self.step.target] = CodeImages(joined, codes)
+        targets, first = position_starts(joined, chunk.images), 0
+        for source, layout in zip(sources, layouts, strict=True):
+            starts = position_starts(layout, chunk.images)
+            one = (source.codes, self.planes, layout.channels, starts)
+            chunk.call(join.join_channels, *one, first, targets, codes)
+            first += layout.channels
 
 
 class PoolOperation:

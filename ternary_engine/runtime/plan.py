@@ -13,6 +13,7 @@ from ternary_engine.runtime.layout import Border
 from ternary_engine.runtime.operations import (
     DecodeOperation,
     EncodeOperation,
+    JoinOperation,
     Operation,
     PoolOperation,
     SumsToCodes,
@@ -26,6 +27,7 @@ from ternary_engine.steps import (
     Decode,
     Digital,
     Encode,
+    Join,
     LookupCodes,
     LookupReal,
     Pool,
@@ -46,6 +48,8 @@ def _codes_by_name(steps: Iterable[Step]) -> dict[str, Codes]:
             codes[step.target] = step.codes
         elif isinstance(step, Pool):
             codes[step.target] = codes[step.source]
+        elif isinstance(step, Join):
+            codes[step.target] = codes[step.sources[0]]
     return codes
 
 
@@ -112,6 +116,9 @@ def build_operations(network: Network) -> tuple[Operation, ...]:
         elif isinstance(step, Pool):
             border = borders.get(step.target, NO_BORDER)
             operations.append(PoolOperation(step, codes[step.source], border))
+        elif isinstance(step, Join):
+            border = borders.get(step.target, NO_BORDER)
+            operations.append(JoinOperation(step, codes[step.target], border))
         elif isinstance(step, Decode):
             operations.append(DecodeOperation(step, codes[step.source]))
         elif isinstance(step, Digital):

@@ -17,6 +17,7 @@ from ternary_engine.steps import (
     Decode,
     Digital,
     Encode,
+    Join,
     LookupCodes,
     Pool,
     ScaleReal,
@@ -46,6 +47,8 @@ def codes_by_name(network: Network) -> dict[str, Codes]:
             codes[step.target] = step.codes
         elif isinstance(step, Pool):
             codes[step.target] = codes[step.source]
+        elif isinstance(step, Join):
+            codes[step.target] = codes[step.sources[0]]
     return codes
 
 

@@ -59,6 +59,8 @@ def trace(network: Network, inputs: Mapping[str, Array]) -> dict[str, Array]:
                 values[step.target] = scale(step, values[step.source])
             case s.Pool():
                 values[step.target] = pool(step, values[step.source])
+            case s.Join():
+                values[step.target] = np.concatenate([values[n] for n in step.sources], axis=1)
             case s.Decode():
                 values[step.target] = decode(step, codes_of(network, step.source), values)
             case s.Digital():
@@ -72,7 +74,9 @@ def codes_of(network: Network, name: str) -> Any:
     """The code of a value."""
     for step in network.steps:
         if getattr(step, "target", None) == name:
-            return codes_of(network, step.source) if isinstance(step, s.Pool) else step.codes
+            if isinstance(step, s.Pool | s.Join):
+                return codes_of(network, s.sources(step)[0])
+            return step.codes
     raise KeyError(name)
 
 

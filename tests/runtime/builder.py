@@ -128,6 +128,12 @@ class Builder:
         self.steps.append(step)
         return step.target
 
+    def join(self, *sources: str) -> str:
+        step = steps.Join(sources=sources, target=self._name("joined"))
+        self.codes[step.target] = self.codes[sources[0]]
+        self.steps.append(step)
+        return step.target
+
     # Products
 
     def crossbar(
