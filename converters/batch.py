@@ -144,7 +144,7 @@ def _study(graph: Graph, sampler: Sampler) -> Shapes:
     one = sampler.fixed or 1
     feeds = sampler.draw(one, 1.0, 0)
     session = Session(graph.model(graph.nodes, graph.inputs, _values(graph)))
-    names = [name for name in _values(graph) if name in session.readable]
+    names = _readable(graph, session)
     small = _run(session, feeds, names)
     dtypes = {n: v.dtype for n, v in small.items() if isinstance(v, np.ndarray)}
     if not sampler.has_batch:
@@ -154,7 +154,7 @@ def _study(graph: Graph, sampler: Sampler) -> Shapes:
     freed = _free(graph, small, one)
     try:
         trial = Session(freed.model(freed.nodes, freed.inputs, _values(freed)))
-        kept = [name for name in _values(freed) if name in trial.readable]
+        kept = _readable(freed, trial)
         large = _run(trial, sampler.draw(SEVERAL * one, 1.0, 1), kept)
         agree = [_agrees(session, trial, sampler, seed) for seed in range(len(SCALES))]
     except ConversionError:
@@ -172,6 +172,12 @@ def _study(graph: Graph, sampler: Sampler) -> Shapes:
 def _values(graph: Graph) -> list[str]:
     names = [*graph.input_names, *(o for node in graph.nodes for o in node.outputs if o)]
     return list(dict.fromkeys(n for n in names if n not in graph.constants))
+
+
+def _readable(graph: Graph, session: Session) -> list[str]:
+    """Values that can be looked at."""
+    readable = session.readable
+    return [name for name in _values(graph) if name in readable]
 
 
 def _run(session: Session, feeds: Mapping[str, Array], names: list[str]) -> dict[str, Array]:

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 
 import numpy as np
+import onnx
 
 from ternary_engine.checking import HALF_ROUNDING, ROUNDING, Row
 from ternary_engine.codes import Codes
@@ -14,9 +15,12 @@ from ternary_engine.converters.batch import FREE_SIZES, Sampler
 from ternary_engine.converters.conversion import Conversion, convert_openly
 from ternary_engine.converters.graph import Array, Graph
 from ternary_engine.converters.recipes import sums_name
+from ternary_engine.converters.sessions import Session
 from ternary_engine.converters.source import SourceValues, run_between
 from ternary_engine.converters.weighted import feed
+from ternary_engine.exceptions import ConversionError
 from ternary_engine.network import Network, Port
+from ternary_engine.runtime.inputs import count_samples
 from ternary_engine.steps import (
     Crossbar,
     Decode,
@@ -24,9 +28,11 @@ from ternary_engine.steps import (
     Encode,
     Join,
     LookupCodes,
+    LookupReal,
     Pool,
     RealCrossbar,
     ScaleReal,
+    Step,
     Threshold,
 )
 
@@ -76,7 +82,7 @@ class Comparison:
     def add(self, feeds: dict[str, Array]) -> None:
         """Run some samples and note what differs."""
         wanted = self._source(feeds, self.network.batching)
-        count = len(next(iter(feeds.values())))
+        count = count_samples(self.network, feeds)
         results = self._probe.run(feeds, threads=1)
         got = {name.removeprefix(PROBE): value for name, value in results.items()}
         disturbed, tied = np.zeros(count, np.bool_), np.zeros(count, np.bool_)
@@ -87,7 +93,10 @@ class Comparison:
                 if target in self.codes and tensor in wanted and "/" not in rest:
                     self._codes(target, tensor, rest, wanted, got, feeds, disturbed, tied)
                 elif target in got and target in wanted and target not in self.codes:
-                    self._real(target, wanted[target], got[target], disturbed)
+                    fresh = self._real(target, wanted[target], got[target], disturbed)
+                    if fresh.any() and self._is_tied(step, target, wanted, got, feeds, fresh):
+                        self._tie(target, wanted[target], got[target], fresh)
+                        tied |= fresh
         self.samples += count
         self.tied_samples += int(tied.sum())
         self._argmax(wanted, got)
@@ -141,18 +150,31 @@ class Comparison:
         start = recipe.sums or recipe.real
         if start is None or start not in wanted or start == tensor:
             return None
+        again = self._rerun(start, tensor, wanted, feeds, samples, sums=recipe.sums is not None)
+        if again is None:
+            return None
+        again = np.moveaxis(np.asarray(again, np.float32), -1, 1) if axis == "2" else again
+        return np.asarray(again, np.float32).reshape(-1, *shape[1:])
+
+    def _rerun(
+        self,
+        start: str,
+        tensor: str,
+        wanted: Mapping[str, Array],
+        feeds: Mapping[str, Array],
+        samples: Array,
+        *,
+        sums: bool,
+    ) -> Array | None:
+        """The source's operators from ``start`` on the network's value of it, if that is right."""
         part = {name: value[samples] for name, value in feeds.items()}
-        ours = self._start_value(start, sums=recipe.sums is not None, feeds=part)
+        ours = self._start_value(start, sums=sums, feeds=part)
         theirs = wanted[start][samples]
-        if ours is None or np.abs(
-            ours.reshape(theirs.shape) - theirs
-        ).max() > self.rounding * np.abs(theirs).max(initial=1e-30):
+        if ours is None or self._far(theirs, ours.reshape(theirs.shape)).any():
             return None
         values = {name: value[samples] for name, value in wanted.items() if value.ndim}
         values[start] = ours.reshape(theirs.shape).astype(theirs.dtype)
-        again = np.asarray(run_between(self.graph, start, tensor, values), np.float32)
-        again = np.moveaxis(again, -1, 1) if axis == "2" else again
-        return again.reshape(-1, *shape[1:])
+        return run_between(self.graph, start, tensor, values)
 
     def _start_value(self, start: str, *, sums: bool, feeds: dict[str, Array]) -> Array | None:
         """The network's own value of a chain's first tensor."""
@@ -174,15 +196,71 @@ class Comparison:
         )
         return np.asarray(dict(probe.run(feeds, threads=1))[PROBE])
 
-    def _real(self, name: str, truth: Array, ours: Array, disturbed: Array) -> None:
+    def _real(self, name: str, truth: Array, ours: Array, disturbed: Array) -> Array:
+        """Count what differs; samples in which this is the first value to do so."""
         apart = np.abs(truth.astype(np.float64) - ours)
         row = self._row(name, name, "real", truth, apart)
-        different = ~(apart <= self.rounding * np.abs(truth).max(initial=1e-30))
-        by_sample = different.reshape(len(disturbed), -1) if different.size else different
-        if different.any() and len(different) == len(disturbed):
-            row.different += int(by_sample.sum())
-            row.following += int(by_sample[disturbed].sum())
-            disturbed |= by_sample.any(axis=1)
+        different = self._far(truth, ours)
+        if not different.any():
+            return np.zeros_like(disturbed)
+        if not different.ndim or len(different) != len(disturbed):  # no axis counts samples
+            row.different += int(different.sum())
+            row.following += int(different.sum()) if disturbed.any() else 0
+            disturbed[:] = True
+            return np.zeros_like(disturbed)
+        by_sample = different.reshape(len(disturbed), -1)
+        row.different += int(by_sample.sum())
+        row.following += int(by_sample[disturbed].sum())
+        fresh: Array = by_sample.any(axis=1) & ~disturbed
+        disturbed |= fresh
+        return fresh
+
+    def _far(self, truth: Array, ours: Array) -> Array:
+        """Which values differ by more than rounding explains."""
+        apart = np.abs(truth.astype(np.float64) - ours)
+        return np.asarray(~(apart <= self.rounding * np.abs(truth).max(initial=1e-30)))
+
+    def _is_tied(
+        self,
+        step: Step,
+        target: str,
+        wanted: Mapping[str, Array],
+        got: Mapping[str, Array],
+        feeds: Mapping[str, Array],
+        fresh: Array,
+    ) -> bool:
+        """Whether real values differ because one before them sits on a rounding tie."""
+        cook = self.conversion.cook
+        if isinstance(step, LookupReal) and cook is not None:
+            start = next((name for name in cook.layers if sums_name(name) == step.source), "")
+            if start not in wanted:
+                return False
+            again = self._rerun(start, target, wanted, feeds, fresh, sums=True)
+            return again is not None and not self._far(again, got[target][fresh]).any()
+        return isinstance(step, Digital) and self._amplifies(step, target, wanted, got, fresh)
+
+    def _amplifies(
+        self,
+        step: Digital,
+        target: str,
+        wanted: Mapping[str, Array],
+        got: Mapping[str, Array],
+        fresh: Array,
+    ) -> bool:
+        """Whether a piece does what the source does, and rounding alone moved its inputs."""
+        if not all(s in wanted for s in step.sources):
+            return False
+        if any(self._far(wanted[s][fresh], got[s][fresh]).any() for s in step.sources if s in got):
+            return False
+        try:
+            session = Session(onnx.load_from_string(step.model))
+            (again,) = session({s: wanted[s] for s in step.sources}, [target])
+        except ConversionError:
+            return False
+        return not self._far(wanted[target], again).any()
+
+    def _tie(self, name: str, truth: Array, ours: Array, fresh: Array) -> None:
+        self.rows[name].ties += int(self._far(truth, ours)[fresh].sum())
 
     def _row(self, target: str, tensor: str, kind: str, truth: Array, apart: Array) -> Row:
         if target not in self.rows:

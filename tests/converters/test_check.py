@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto
+from onnx import TensorProto, numpy_helper
 
 import ternary_engine as te
 from ternary_engine.cli import main
 from ternary_engine.converters import convert
-from ternary_engine.steps import RealCrossbar, Threshold
+from ternary_engine.steps import Digital, LookupReal, RealCrossbar, Threshold
 from tests import networks
 from tests.converters import quantised
 from tests.converters.agreement import normal
@@ -139,3 +139,45 @@ def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch
     monkeypatch.setattr("ternary_engine.checking.check", lambda m, d: original(m, d, network=wrong))
     assert main(["check", str(path), "--data", str(data)]) == 1
     assert "DIFFERS from its source on 100 inputs" in capsys.readouterr().out
+
+
+def pooled_ties(largest: int) -> onnx.ModelProto:
+    """Sums of n x 0.1, rounded to steps of 0.2 before an average: every odd n is a tie."""
+    b = networks.Builder(2)
+    w = b.random.integers(-1, 2, (4, 8, 3, 3)).astype(np.float32)
+    w[:, 0, 0, 0] = largest
+    x = b.node("Conv", b.node("Cast", "x", to=TensorProto.FLOAT), b.real(w * 0.1), name="conv")
+    x = b.node("Mul", b.node("Round", b.node("Div", x, b.real(0.2))), b.real(0.2))
+    b.node("GlobalAveragePool", x, output="y")
+    return b.model(
+        {"x": (TensorProto.UINT8, ["N", 8, 9, 9])}, {"y": (TensorProto.FLOAT, ["N", 4, 1, 1])}
+    )
+
+
+@pytest.mark.parametrize(("largest", "kind"), [(1, LookupReal), (100, Digital)])
+def test_ties_before_real_values(largest: int, kind: type) -> None:
+    """A table holds the rounding where sums are small, a digital piece where they are not."""
+    model = pooled_ties(largest)
+    network = te.convert(model)
+    assert any(isinstance(step, kind) for step in network.steps)
+    x = np.random.default_rng(0).integers(0, 2, (16, 8, 9, 9)).astype(np.uint8)
+    x[:, 0] = 0
+    report = te.check(model, x, network=network)
+    first = next(row for row in report.rows if row.different)
+    assert first.ties == first.different
+    assert report.tied_samples > 0
+    assert report.agrees
+
+
+def test_a_digital_piece_that_is_not_the_sources() -> None:
+    model = pooled_ties(100)
+    network = te.convert(model)
+    (piece,) = (step for step in network.steps if isinstance(step, Digital))
+    changed = onnx.load_from_string(piece.model)
+    scale = next(t for t in changed.graph.initializer if not t.dims)
+    scale.CopyFrom(numpy_helper.from_array(np.float32(0.21), scale.name))
+    steps = tuple(
+        dataclasses.replace(s, model=changed.SerializeToString()) if s is piece else s
+        for s in network.steps
+    )
+    assert not te.check(model, network=dataclasses.replace(network, steps=steps)).agrees
