@@ -155,3 +155,36 @@ def test_without_matplotlib(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.stdout == "plots need matplotlib: pip install 'ternary-engine[plot]'", done.stderr
+
+
+def test_occupancy_map() -> None:
+    mapping = te.map(te.zoo.load("cnn_ternary"))
+    axes = te.plot.occupancy(mapping)
+    assert [tick.get_text() for tick in axes.get_yticklabels()] == [
+        layer.name for layer in mapping.layers
+    ]
+    assert len(axes.collections) == len(mapping.layers)
+    for drawn, layer in zip(axes.collections, mapping.layers, strict=True):
+        shares = np.asarray(drawn.get_array()).reshape(-1)
+        assert shares == pytest.approx(layer.occupancy.reshape(-1))
+
+
+@pytest.mark.parametrize("outputs", ["rows", "columns"])
+def test_weak_cell_map(task: Any, outputs: Any) -> None:
+    net = task[0]
+    chip = net.program(device=te.Device(), sense=te.SenseAmp(), seed=1, outputs=outputs)
+    axes = te.plot.weak_cells(chip, "linear1", above=1e-6)
+    now_and_then, always = axes.collections[:2]
+    table = chip.weak_cells("linear1", above=1e-6)
+    drawn = [*now_and_then.get_offsets().tolist(), *always.get_offsets().tolist()]
+    assert len(drawn) == len(table) > 0
+    layer = next(one for one in net.layers if one.name == "linear1")
+    assert layer.output_axis == 0
+    places = {(cell % 64, cell // 64) for cell in table.cell.tolist()}  # input, output
+    if outputs == "columns":
+        places = {(output, entry) for entry, output in places}
+    assert {tuple(map(int, place)) for place in drawn} == places
+    chances = np.sort(np.asarray(now_and_then.get_array()))
+    assert chances == pytest.approx(np.sort(table.p_wrong[table.p_wrong < 1 - 1e-9]))
+    with pytest.raises(ValueError, match="fc9"):
+        te.plot.weak_cells(chip, "fc9")

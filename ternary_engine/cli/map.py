@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 from rich.markup import escape
 
-from ternary_engine.cli import screen
+from ternary_engine.cli import physics, screen
 from ternary_engine.cli.options import AsJson, NetworkFile
+from ternary_engine.cli.physics import Plot
 
 if TYPE_CHECKING:
     from ternary_engine.mapping import Cost, CostParameters, Mapping
@@ -89,6 +90,7 @@ def map(
             help="Write the programming image: .csv, .csv.gz or .npz.",
         ),
     ] = None,
+    plot: Plot = None,
     json: AsJson = False,
 ) -> None:
     """Map a network onto arrays of device pairs.
@@ -97,13 +99,14 @@ def map(
     of them are in use, how often an input is used again, reads and cycles per
     inference. With --data also the energy and the latency of an inference,
     beside float32 and int8 accelerators. The image lists array, row, column
-    and state of every device.
+    and state of every device; --plot draws how full the arrays are.
 
     Examples:
       $ ternary-engine map net.tern
       $ ternary-engine map net.tern --array 64x128 --data data.npz --vdd 0.6
       $ ternary-engine map net.tern --image image.csv.gz
     """
+    physics.check_plot(plot)
     size = parse_array(array)
     parameters = _parameters(vdd, sense_energy, cycle_time, data is not None)
     from ternary_engine.cli import data as files
@@ -120,6 +123,10 @@ def map(
     mapping = map_network(net, size, outputs=outputs, x=x)
     priced = None if x is None else _price(mapping, x, parameters)
     written = None if image is None else _write(mapping, image)
+    if plot is not None:
+        from ternary_engine.plot import occupancy
+
+        physics.draw(occupancy(mapping), plot)
     if json:
         _emit_json(mapping, priced, image, written)
         return

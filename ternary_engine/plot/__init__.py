@@ -1,4 +1,4 @@
-"""Pictures of results: accuracy over error rates, sensitivity of layers, yield of chips.
+"""Pictures of results: accuracy over error rates, sensitivity of layers, yield, maps of arrays.
 
 Every function draws into your own matplotlib Axes, or makes one; `save` writes PNG, SVG or PDF.
 Nothing needs a display. matplotlib is imported on use: ``pip install 'ternary-engine[plot]'``.
@@ -14,8 +14,9 @@ Examples:
 
 from __future__ import annotations
 
+from ternary_engine.plot.array_maps import occupancy, weak_cells
 from ternary_engine.plot.study_figures import sensitivity, yields
 from ternary_engine.plot.style import save
 from ternary_engine.plot.sweep_curves import curves
 
-__all__ = ["curves", "save", "sensitivity", "yields"]
+__all__ = ["curves", "occupancy", "save", "sensitivity", "weak_cells", "yields"]

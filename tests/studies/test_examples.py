@@ -16,6 +16,7 @@ TOLD = {
     "resilience": "one point of accuracy is lost at a bit error rate of 0.",
     "protection": "protect linear",
     "chip_yield": "the better cell wins",
+    "supply": "least energy of reads within 2 points of accuracy: vdd_V",
 }
 
 
@@ -36,3 +37,24 @@ def test_example(path: Path, tmp_path: Path) -> None:
     (results,) = tmp_path.glob("*.csv")
     assert len(read_results(results)) >= 16
     assert (tmp_path / f"{path.stem}.png").stat().st_size > 10_000
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")
+def test_notebook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    nbformat = pytest.importorskip("nbformat", reason="Jupyter is not installed")
+    nbclient = pytest.importorskip("nbclient", reason="Jupyter is not installed")
+    pytest.importorskip("ipykernel", reason="Jupyter is not installed")
+    monkeypatch.setenv("STUDY_FOLDER", str(tmp_path))
+    monkeypatch.setenv("STUDY_TRIALS", "2")
+    notebook = nbformat.read(ROOT / "examples" / "supply.ipynb", 4)
+    assert all(cell.get("outputs", []) == [] for cell in notebook.cells)  # kept clean
+    client = nbclient.NotebookClient(notebook, timeout=240, kernel_name="python3")
+    client.execute()  # raises where a cell does
+    outputs = [one for cell in notebook.cells for one in cell.get("outputs", [])]
+    pictures = [one for one in outputs if "image/png" in one.get("data", {})]
+    text = "".join(one.get("text", "") for one in outputs)
+    assert len(pictures) == 3
+    assert "8 chips; accuracy of 95.44 % or more" in text
+    assert "% after" in text
+    assert len(read_results(tmp_path / "conditions.csv")) == 16
