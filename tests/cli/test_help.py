@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-COMMANDS = ("demo", "convert", "inspect", "run", "bench", "sweep", "map", "report")
+from ternary_engine.cli.app import app
+
+COMMANDS = tuple(command.callback.__name__ for command in app.registered_commands)
 HEAVY = {"numba", "llvmlite", "onnx", "onnxruntime", "numpy"}
 ENVIRONMENT = {k: v for k, v in os.environ.items() if k not in ("FORCE_COLOR", "GITHUB_ACTIONS")}
 
@@ -60,10 +62,12 @@ def test_light(arguments: list[str]) -> None:
 
 @pytest.mark.parametrize("argument", ["--help", "--version"])
 def test_fast(argument: str) -> None:
-    """Under 0.3 s of processor time, which other programs on the machine do not stretch."""
-    script = [sys.executable, "-m", "ternary_engine", argument]
-    best = min(_seconds(script) for _ in range(5))
-    assert best < 0.3
+    """Little more than Python and the libraries of the command line take to start."""
+    help_ = [sys.executable, "-m", "ternary_engine", argument]
+    bare = [sys.executable, "-c", "import rich.console, rich.table, typer.rich_utils"]
+    times = [(_seconds(help_), _seconds(bare)) for _ in range(5)]  # by turns
+    ours, least = (min(one) for one in zip(*times, strict=True))
+    assert ours < 2.5 * least
 
 
 def _seconds(script: list[str]) -> float:
