@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import cast
+from typing import NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -171,21 +172,21 @@ class LayerCells:
                 found |= held
         return found
 
-    def sensed(self) -> tuple[Layer, WeakCells, Programmed]:
+    def sensed(self, threads: int = 1) -> tuple[Layer, WeakCells, Programmed]:
         """The layer as it is usually read, the cells that are not always, what it took."""
         table = offset_table(self.design.sense, self.layer.binary)
-        usual = np.empty(self.stored.size, np.int8)
-        found, likely = [np.zeros(0, np.int64)], [np.zeros((0, 3))]
-        pulses = failed = 0
-        for part in _parts(self.stored.size):
-            numbers = np.arange(part.start, part.stop)
-            bl, blb, took = self._pairs(numbers)
-            usual[part], weak, each = self._read(numbers, bl, blb, table)
-            found.append(numbers[weak])
-            likely.append(each)
-            pulses, failed = pulses + took[0], failed + took[1]
+        _ = self.arrangement  # before several threads ask for it
+
+        def sense(part: slice) -> _Sensed:
+            return self._sense(np.arange(part.start, part.stop), table)
+
+        with ThreadPoolExecutor(threads) as pool:
+            found = list(pool.map(sense, _parts(self.stored.size)))
+        usual = np.concatenate([np.zeros(0, np.int8), *(one.usual for one in found)])
+        weak = np.concatenate([np.zeros(0, np.int64), *(one.weak for one in found)])
+        each = np.concatenate([np.zeros((0, 3)), *(one.chances for one in found)])
         layer = self.layer.with_trits(cast(Int8Array, from_lines(usual, self.layer)))
-        weak, each = np.concatenate(found), np.concatenate(likely)
+        pulses, failed = (sum(getattr(one, name) for one in found) for name in ("pulses", "failed"))
         programmed = Programmed(2 * self.stored.size, pulses, failed)
         return layer, self._weak_cells(weak, usual[weak], each), programmed
 
@@ -269,10 +270,9 @@ class LayerCells:
         z = standard_normals(self.seed, f"{self.layer.name}/amplifier", amplifier)
         return self.design.sense.offset_sigma * z
 
-    def _read(
-        self, numbers: Int64Array, bl: FloatArray, blb: FloatArray, table: OffsetTable
-    ) -> tuple[Int8Array, Int64Array, FloatArray]:
+    def _sense(self, numbers: Int64Array, table: OffsetTable) -> _Sensed:
         """Usual reads of some cells; which of them are weak, and the chances of these."""
+        bl, blb, (pulses, failed) = self._pairs(numbers)
         noise, binary = self.design.sense.noise_sigma, self.layer.binary
         offsets = self._offsets(self.places(numbers))
         plus, minus = table.margins(bl, blb, offsets, chances.sure_margin(noise))
@@ -290,7 +290,17 @@ class LayerCells:
             weak, each = weak[kept], each[kept]
         signs = self._signs(numbers)
         each = np.where(signs[weak, None] < 0, each[:, ::-1], each)
-        return usual * signs, weak, each
+        return _Sensed(usual * signs, numbers[weak], each, pulses, failed)
+
+
+class _Sensed(NamedTuple):
+    """What some cells are usually read as; numbers and chances of the weak ones; what it took."""
+
+    usual: Int8Array
+    weak: Int64Array
+    chances: FloatArray
+    pulses: int
+    failed: int
 
 
 def _parts(size: int) -> Iterator[slice]:

@@ -220,8 +220,21 @@ def _mean(weights: list[float], rates: tuple[float, ...]) -> float | None:
     return sum(w * r for w, r in used) if used else None
 
 
-def make_chip(network: Network, design: ChipDesign, seed: int, cycle: int = 0) -> Chip:
-    """Program a network onto a chip."""
+def make_chip(
+    network: Network, design: ChipDesign, seed: int, cycle: int = 0, *, threads: int | None = None
+) -> Chip:
+    """Program a network onto a chip.
+
+    Args:
+        network: what it is to store.
+        design: what it is made of.
+        seed: see `Chip`.
+        cycle: see `Chip`.
+        threads: parts of a layer at once; None for every processor at hand.
+    """
+    from ternary_engine.runtime.execute import available_threads
+
+    workers = threads or available_threads()
     layers = []
     weak: dict[str, WeakCells] = {}
     programmed: dict[str, Programmed] = {}
@@ -229,7 +242,8 @@ def make_chip(network: Network, design: ChipDesign, seed: int, cycle: int = 0) -
         if layer.pairs is None or not layer.cells:
             layers.append(layer)
             continue
-        sensed, cells, programmed[layer.name] = LayerCells(layer, design, seed, cycle).sensed()
+        made = LayerCells(layer, design, seed, cycle).sensed(workers)
+        sensed, cells, programmed[layer.name] = made
         layers.append(sensed)
         if len(cells):
             weak[layer.name] = cells

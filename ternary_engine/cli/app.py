@@ -18,6 +18,7 @@ from ternary_engine.cli.inspect import inspect
 from ternary_engine.cli.map import map
 from ternary_engine.cli.plot import plot
 from ternary_engine.cli.population import population
+from ternary_engine.cli.program import program
 from ternary_engine.cli.report import report
 from ternary_engine.cli.reproduce import reproduce
 from ternary_engine.cli.run import run
@@ -86,6 +87,7 @@ for command in (
     map,
     device,
     sense,
+    program,
     report,
     reproduce,
 ):

@@ -80,18 +80,20 @@ def run(
     arrays = files.read_arrays(data)
     x = files.pick_inputs(arrays, net, data)
     wanted = files.pick_labels(labels, arrays, data)
-    if seed is None and (errors is not None or code is not None):
+    if seed is None and (errors is not None or code is not None or net.read_errors):
         seed = sensing.fresh_seed()
     stored = storing.from_options(net, code, raw_ber, seed)
     net = net if stored is None else stored.network
     if verbose:
         _tell_steps(net)
+    draws = errors is not None or bool(net.read_errors)
     options: dict[str, Any] = {"threads": threads, "batch_size": batch_size}
-    if errors is not None:
+    if draws:
         options |= {"errors": errors, "seed": seed}
     outputs, report = _timed(net, x, options)
-    if errors is not None:
-        report |= {"errors": sensing.as_dict(errors), "seed": seed}
+    if draws:
+        asked = {"of": "the chip's own cells"} if errors is None else sensing.as_dict(errors)
+        report |= {"errors": asked, "seed": seed}
     if stored is not None:
         report |= {"stored": stored.to_dict(), "seed": seed}
     if wanted is not None:

@@ -113,6 +113,7 @@ def window_starts(layout: ImageLayout, geometry: Geometry, images: int) -> Int64
     return _spread(layout.offset(rows, columns), images, layout.image_pitch)
 
 
+@functools.lru_cache(maxsize=256)
 def tap_offsets(layout: ImageLayout, geometry: Geometry) -> Int64Array:
     """int64 [taps]: where every tap lies, relative to the window's first."""
     rows, columns = np.mgrid[: geometry.kernel[0], : geometry.kernel[1]]

@@ -95,9 +95,11 @@ class RealCrossbarOperation:
     ) -> None:
         x = np.ascontiguousarray(x, np.float32)
         self._check_sizes(x, result)
-        # One sample at a time: at high rates its events take more room than the chunk.
-        for sample in range(len(x)):
-            image, out = x[sample : sample + 1], result[sample : sample + 1]
+        # One sample at a time: at high rates its events take more room than the chunk. The weak
+        # cells of a chip are few.
+        step = 1 if errors.cells is None else max(len(x), 1)
+        for sample in range(0, len(x), step):
+            image, out = x[sample : sample + step], result[sample : sample + step]
             for plane, trits in enumerate(self._windows):
                 reads = Reads(
                     layer=self.layer,
@@ -109,7 +111,7 @@ class RealCrossbarOperation:
                     size=self._size(image),
                     out_size=self._size(out),
                     first=first + sample,
-                    images=1,
+                    images=len(image),
                     presentation=0,
                     purpose=f"{self.layer.name}/read/{plane}",
                     tables=self.tables,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,13 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ternary_engine.errors import LayerErrors
-from ternary_engine.kernels import weak_reads
+from ternary_engine.kernels import epilogue, weak_reads
 from ternary_engine.kernels.layout import PANEL, WORD_BITS, panels_for
 from ternary_engine.layer import Layer
 from ternary_engine.runtime.crossbar import CrossbarOperation
 from ternary_engine.runtime.layout import ImageLayout, tap_offsets, window_starts
 from ternary_engine.runtime.noise import Noise, sample_streams
-from ternary_engine.runtime.operations import SumsToCodes
 from ternary_engine.runtime.reads import ReadErrors
 from ternary_engine.runtime.values import Chunk
 from ternary_engine.runtime.weak_tables import WeakTables, find_cells, stream_name
@@ -38,25 +38,38 @@ class WeakReads:
 
     def __call__(self, chunk: Chunk, noise: Noise, errors: LayerErrors) -> None:
         """Run on one chunk."""
-        operation = self.operation
+        operation, geometry = self.operation, self.operation.step.geometry
         assert errors.cells is not None
-        source = chunk.codes[operation.step.source]
-        planes = operation.planes(source.layout.channels)
-        target = operation.sums_target(chunk)
-        windows = operation.windows(chunk)
-        bases = operation.bases(source.layout, planes)
-        operation.products(chunk, windows, planes, bases, target, stored=True)
+        self.product(chunk)
+        source, sums = chunk.codes[operation.step.source], chunk.sums[operation.step.target].sums
         for number, presentation in enumerate(self.reads.presentations(errors)):
             layout, codes = self.reads.presented(chunk, presentation)
-            shown = windows if codes is source.codes else self._windows(chunk, layout, codes)
-            if operation.step.geometry.groups > 1:
-                shown = self._whole_windows(chunk, layout, codes)
-            for plane in range(len(planes)):
+            if geometry.groups > 1:
+                windows = self._whole_windows(chunk, layout, codes)
+            elif codes is source.codes:
+                windows = operation.windows(chunk)
+            else:
+                windows = self._windows(chunk, layout, codes)
+            for plane in range(operation.layer.planes):
                 tables = self.reads.tables(errors.cells, plane)
                 factor = presentation.coefficient * 3**plane
-                self._add(chunk, noise, (number, plane), tables, layout, shown, factor, target.sums)
+                self._add(chunk, noise, (number, plane), tables, layout, windows, factor, sums)
         if operation.finish.step is not None:
-            SumsToCodes(operation.finish.step, operation.finish.border)(chunk)
+            self._finish(chunk, sums)
+
+    @functools.cached_property
+    def product(self) -> CrossbarOperation:
+        """The same layer, giving its sums."""
+        operation = self.operation
+        return CrossbarOperation(
+            operation.step, operation.layer, operation.code, None, (0, 0, 0, 0)
+        )
+
+    def _finish(self, chunk: Chunk, sums: npt.NDArray[np.int32]) -> None:
+        """Codes from the sums, as the product itself would have made them."""
+        finish, target = self.operation.finish, self.operation.target(chunk)
+        pitch = panels_for(self.operation.layer.outputs) * PANEL
+        epilogue.finish_sums(sums, pitch, finish.mode, *finish.arrays, target.places, target.codes)
 
     def _windows(self, chunk: Chunk, layout: ImageLayout, codes: Array) -> Windows:
         geometry, outputs = self.operation.step.geometry, self.operation.layer.outputs

@@ -146,10 +146,11 @@ def run_trial(
 
 def chip_of(network: Network, point: Point, seed: int) -> Chip:
     """The chip of a trial, of which some layers may be spared all errors."""
-    from ternary_engine.chips.chip import Chip
+    from ternary_engine.chips.chip import make_chip
+    from ternary_engine.chips.design import ChipDesign
 
-    chip = network.program(device=point.device, sense=point.sense, seed=run_seed(seed, None, 0))
-    assert isinstance(chip, Chip)
+    made: dict[str, Any] = {"device": point.device, "sense": point.sense}
+    chip = make_chip(network, ChipDesign(**made), run_seed(seed, None, 0), threads=1)
     if point.layers is None:
         return chip
     layers = tuple(
