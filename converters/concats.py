@@ -39,10 +39,9 @@ def sink(graph: Graph, shapes: Shapes, analysis: Analysis, layers: dict[str, Wei
     """Sink concatenations in front of crossbar layers, in place; whether any did."""
     splitter = _Splitter(graph, shapes, layers)
     ends = list(dict.fromkeys(i.source for i in layers.values() if i.where == "crossbar"))
-    uses = Counter(root for tensor in ends for root in splitter.roots(tensor) or ())
+    uses = Counter(root for tensor in ends for root in splitter.roots(tensor))
     for tensor in ends:
-        roots = splitter.roots(tensor) or []
-        sums = [root for root in roots if splitter.has_sums(root)]
+        sums = [root for root in splitter.roots(tensor) if splitter.has_sums(root)]
         # Thresholds are free inside the product; sums kept for several are slower than floats.
         if sums and all(uses[root] == 1 or analysis.codes(root) for root in sums):
             splitter.split(tensor)
@@ -65,17 +64,33 @@ class _Splitter:
         self.layers = layers
         self.walker = Walker(graph, shapes)
         self.added: dict[Node, list[Node]] = {}
-        self._roots: dict[str, list[str] | None] = {}
+        self._roots: dict[str, list[str]] = {}
         self._parts: dict[str, list[str]] = {}
+        for node in graph.nodes:
+            found = self._find(node)
+            if found:
+                self._roots[node.outputs[0]] = found
 
     def split(self, tensor: str) -> None:
         """Make a tensor a concatenation, where it is one with something behind it."""
         producer = self.walker.producers.get(tensor)
         roots = self.roots(tensor)
-        if producer is None or roots is None or producer.op == "Concat" or tensor in self._parts:
+        if producer is None or producer.op == "Concat" or not roots:
             return
-        parts = self._make(tensor, roots)
+        for node in self._between(tensor):
+            self._make(node)
+        parts = self._parts[tensor]
         self.added[producer].append(Node(helper.make_node("Concat", parts, [tensor], axis=1)))
+
+    def _between(self, tensor: str) -> list[Node]:
+        """Nodes from the concatenations to a tensor, in order."""
+        needed, found = {tensor}, []
+        for node in reversed(self.graph.nodes):
+            if needed.intersection(node.outputs) and node.outputs[0] not in self._parts:
+                found.append(node)
+                if not joins_channels(self.graph, self.shapes, node):
+                    needed.update(self.graph.dependencies(node))
+        return found[::-1]
 
     def finish(self) -> None:
         """Put the new nodes into the graph."""
@@ -89,29 +104,26 @@ class _Splitter:
         self.graph.nodes = nodes
         self.graph.prune()
 
-    def roots(self, tensor: str) -> list[str] | None:
-        """The concatenated tensors that a tensor is made of, channel by channel; None if not."""
-        if tensor not in self._roots:
-            self._roots[tensor] = self._find(tensor)
-        return self._roots[tensor]
+    def roots(self, tensor: str) -> list[str]:
+        """The concatenated tensors that a tensor is made of, channel by channel, if it is."""
+        return self._roots.get(tensor, [])
 
-    def _find(self, tensor: str) -> list[str] | None:
-        node = self.walker.producers.get(tensor)
-        if node is None or len([o for o in node.outputs if o]) != 1:
-            return None
+    def _find(self, node: Node) -> list[str]:
+        if len([o for o in node.outputs if o]) != 1:
+            return []
         if joins_channels(self.graph, self.shapes, node):
             return [root for name in node.inputs for root in self._leaves(name)]
         moving = list(self.graph.dependencies(node))
-        if not moving or not self._by_channel(node):
-            return None
-        found = [self.roots(name) for name in moving]
-        return found[0] if all(one is not None and one == found[0] for one in found) else None
+        first = self.roots(moving[0]) if moving else []
+        if not first or any(self.roots(name) != first for name in moving):
+            return []
+        return first if self._by_channel(node) else []
 
     def _leaves(self, name: str) -> list[str]:
         """A part of a concatenation, or its own parts if it is one."""
         node = self.walker.producers.get(name)
         if node is not None and joins_channels(self.graph, self.shapes, node):
-            return self.roots(name) or [name]
+            return self.roots(name)
         return [name]
 
     def _by_channel(self, node: Node) -> bool:
@@ -130,15 +142,13 @@ class _Splitter:
                 return True
         return False
 
-    def _make(self, tensor: str, roots: list[str]) -> list[str]:
-        """Names of a tensor's parts, made where they do not exist yet."""
-        if tensor in self._parts:
-            return self._parts[tensor]
-        node = self.walker.producers[tensor]
-        if node.op == "Concat":
-            self._parts[tensor] = roots
-            return roots
-        inputs = {name: self._make(name, roots) for name in self.graph.dependencies(node)}
+    def _make(self, node: Node) -> None:
+        """Make the parts of a node's output."""
+        tensor = node.outputs[0]
+        if joins_channels(self.graph, self.shapes, node):
+            self._parts[tensor] = self.roots(tensor)
+            return
+        inputs = {name: self._parts[name] for name in self.graph.dependencies(node)}
         counts = [self._channels(part) for part in next(iter(inputs.values()))]
         ends = np.concatenate([[0], np.cumsum(counts)])
         parts, made = [], []
@@ -152,7 +162,6 @@ class _Splitter:
             parts.append(part)
         self._parts[tensor] = parts
         self.added.setdefault(node, []).extend(made)
-        return parts
 
     def _channels(self, name: str) -> int:
         inside = self.shapes.per_sample(name)

@@ -14,6 +14,7 @@ from ternary_engine.converters import (
     biases,
     blocks,
     concats,
+    divisions,
     exchange,
     fixed_point,
     fold,
@@ -136,6 +137,7 @@ def _prepare(source: onnx.ModelProto, *, recent: bool) -> Graph:
     """Standard operators only, constants folded."""
     graph = fold.from_model(lower.modernise(source, recent=recent))
     lower.check_inputs(graph)
+    divisions.guard(graph)
     fold.fold(graph)
     lower.lower(graph)
     fold.fold(graph)

@@ -10,7 +10,7 @@ from onnx import inliner
 from ternary_engine.converters.sessions import brief
 from ternary_engine.exceptions import ConversionError
 
-MOST_NODES = 200_000  # after inlining; ten times the largest networks in use
+MOST_NODES = 30_000  # after inlining; the largest networks in use have a third of it
 
 Key = tuple[str, str]
 

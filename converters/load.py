@@ -6,6 +6,7 @@ import hashlib
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import onnx
 from onnx import external_data_helper
@@ -76,7 +77,22 @@ def _parse(data: bytes, name: str) -> onnx.ModelProto:
             f"{name}: not an ONNX model, or cut short: {len(data):,} bytes starting {start} "
             "do not parse as an ONNX ModelProto"
         ) from error
+    _check_text(model, name)
     return model
+
+
+def _check_text(message: Any, name: str) -> None:
+    """Refuse text that is none: the parser hands it on as bytes."""
+    for field, value in message.ListFields():
+        if field.type == field.TYPE_STRING:
+            texts = value if field.is_repeated else [value]
+            if any(isinstance(text, bytes) for text in texts):
+                raise ConversionError(
+                    f"{name}: not an ONNX model: its {field.full_name} is no text"
+                )
+        elif field.type == field.TYPE_MESSAGE:
+            for item in value if field.is_repeated else [value]:
+                _check_text(item, name)
 
 
 def _all_tensors(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:

@@ -69,7 +69,7 @@ class Session:
                 f"ONNX Runtime does not take the graph: {brief(error)}"
             ) from error
 
-    @property
+    @functools.cached_property
     def readable(self) -> frozenset[str]:
         """Outputs of types that NumPy has (sequences are lists of such)."""
         thin = ("bfloat16", "float4", "float8", "int4", "int2")

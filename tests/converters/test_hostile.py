@@ -195,3 +195,54 @@ def test_the_generators_make_what_they_say() -> None:
     for maker in (*hostile.STRUCTURES, *hostile_values.VALUES):
         for number in range(30):
             assert maker(random.Random(number)).SerializeToString()
+
+
+@pytest.mark.parametrize("op", ["Div", "Mod"])
+def test_integers_divided_by_minus_one_and_by_zero(op: str) -> None:
+    """ONNX Runtime lets the processor trap, and the process dies."""
+    least = np.iinfo(np.int64).min
+    nodes = [node("Cast", ["x"], ["i"], to=TensorProto.INT64), node(op, ["i", "d"], ["q"]),
+             node(op, ["least", "d"], ["p"]), node("Add", ["q", "p"], ["s"]),
+             node("Cast", ["s"], ["y"], to=TensorProto.FLOAT)]  # fmt: skip
+    x = np.array([[-7, -7, 0, 9]], np.float32)
+    constants = {"least": np.array([least, 5, -5, 9]), "d": np.array([-1, 2, -1, 3])}
+    wanted = {
+        "Div": np.array([7 + least, -3 + 2, 0 + 5, 3 + 3]),
+        "Mod": np.array([0, 1 + 1, 0, 0]),
+    }
+    got = convert(build(nodes, constants)).run(x)
+    np.testing.assert_array_equal(got[0], wanted[op].astype(np.float32))
+    with pytest.raises(ConversionError, match=r"\(.*\): it divides integers by 0"):
+        convert(build(nodes, constants | {"d": np.array([1, 0, 1, 1])}))
+
+
+def test_divisors_that_are_computed() -> None:
+    nodes = [node("Cast", ["x"], ["i"], to=TensorProto.INT32), node("Div", ["i", "i"], ["q"]),
+             node("Cast", ["q"], ["y"], to=TensorProto.FLOAT)]  # fmt: skip
+    x = np.array([[0, 3, -1, -(2.0**31)]], np.float32)
+    np.testing.assert_array_equal(convert(build(nodes)).run(x), [[0, 1, 1, 1]])
+
+
+def test_text_that_is_none() -> None:
+    data = build(tail("x"), TRITS).SerializeToString()
+    for text in (b"MatMul", b"sign", b"hostile"):
+        with pytest.raises(ConversionError, match="is no text"):
+            convert(data.replace(text, b"\xff" + text[1:]))
+
+
+@pytest.mark.parametrize("op", ["Relu", "Concat"])
+def test_long_chains(op: str) -> None:
+    """Nothing recurses over nodes, nothing is quadratic in them."""
+    count = 1500
+    names = ["x", *(f"v{i}" for i in range(count))]
+    nodes = [node("Relu", names[i : i + 1], names[i + 1 : i + 2]) for i in range(count)]
+    weights = TRITS["w"]
+    if op == "Concat":
+        nodes.insert(0, node("Concat", ["x", "x"], ["joined"], axis=1))
+        nodes[1].input[0], weights = "joined", np.concatenate([weights, weights])
+    began = time.process_time()
+    network = convert(build([*nodes, *tail(names[-1])], {"w": weights}))
+    assert time.process_time() - began < 15
+    x = np.array([[1, -2, 3, 0]], np.float32)
+    factor = 2 if op == "Concat" else 1
+    np.testing.assert_array_equal(network.run(x), factor * np.sign(np.maximum(x, 0)) @ TRITS["w"])
