@@ -71,10 +71,12 @@ class Progress:
 
     def results(self, records: Sequence[Record]) -> Results:
         """Rows of all states up to this one, by point and trial."""
+        if self.resumed == self.total == len(records):  # in the order they were asked for
+            return Results(self.columns, records)
         order = {point.id: number for number, point in enumerate(self.points)}
 
         def place(record: Record) -> tuple[int, int]:
-            name, _, trial = record[0].partition("-")
+            name, trial = record[0].split("-")
             return order[name], int(trial)
 
         return Results(self.columns, sorted(records, key=place))

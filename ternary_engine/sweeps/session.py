@@ -148,11 +148,10 @@ class Session(contextlib.AbstractContextManager["Session"]):
         ids = [self.point_id(point) for point in points]
         missing = []
         for index, (name, wanted) in enumerate(zip(ids, trials, strict=True)):
-            found = [trial for trial in wanted if f"{name}-{trial}" in self._found]
-            if found:
-                yield self._told(self._resumed(index, name, found))
-            known = set(found)
-            missing.append([trial for trial in wanted if trial not in known])
+            rows = [self._found.get(f"{name}-{trial}") for trial in wanted]
+            if any(rows):
+                yield self._told(_resumed(index, wanted, rows))
+            missing.append([trial for trial, row in zip(wanted, rows, strict=True) if row is None])
         pending = Pending(
             points,
             missing,
@@ -186,12 +185,6 @@ class Session(contextlib.AbstractContextManager["Session"]):
             self._progress(self._done)
         return batch
 
-    def _resumed(self, index: int, name: str, trials: list[int]) -> Batch:
-        records = tuple(self._found[f"{name}-{trial}"] for trial in trials)
-        place = COLUMNS.index("accuracy")
-        accuracies = tuple(float(record[place]) for record in records)
-        return Batch(index, tuple(trials), accuracies, records, resumed=True)
-
     def _kept(self, outcome: Outcome, name: str, base: dict[str, str]) -> Batch:
         """Make rows of a block and write them."""
         assert self._store is not None
@@ -208,7 +201,7 @@ class Session(contextlib.AbstractContextManager["Session"]):
             record[places["accuracy"]] = repr(accuracy)
             record[places["accuracy_drop"]] = repr(self.error_free - accuracy)
             record[places["seconds"]] = f"{seconds:.6g}"
-            records.append(record)
+            records.append(tuple(record))
         self._store.append(records)
         self._found |= {record[0]: record for record in records}
         count = len(records)
@@ -230,6 +223,15 @@ class Session(contextlib.AbstractContextManager["Session"]):
             "onnxruntime_version": importlib.metadata.version("onnxruntime"),
         }
         return {name: str(value) for name, value in (cells | point.cells()).items()}
+
+
+def _resumed(index: int, wanted: Sequence[int], rows: Sequence[Record | None]) -> Batch:
+    """Those of the trials of a point that are in the file."""
+    trials = tuple(trial for trial, row in zip(wanted, rows, strict=True) if row is not None)
+    records = tuple(row for row in rows if row is not None)
+    place = COLUMNS.index("accuracy")
+    accuracies = tuple([float(record[place]) for record in records])
+    return Batch(index, trials, accuracies, records, resumed=True)
 
 
 def _printable(text: str) -> str:
