@@ -33,9 +33,7 @@ CARE: dict[str, tuple[te.WriteVerify | None, te.Repair | None]] = {
 def picture() -> None:
     """Cells of one layer."""
     net = te.zoo.load("cnn_ternary")
-    chip = net.program(
-        device=te.Device.preset("degraded"), sense=te.SenseAmp(noise_sigma=5e-3), seed=7
-    )
+    chip = net.program(device=te.Device(), sense=te.SenseAmp(noise_sigma=2e-3), seed=7)
     te.plot.save(te.plot.weak_cells(chip, "conv2"), HERE / "chip_cells.png")
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Mapping
+import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +22,8 @@ from ternary_engine.physics.distributions import FloatArray
 from ternary_engine.physics.programming import REFERENCE
 
 __all__ = ["Chip", "make_chip"]
+
+_USELESS = 0.5
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -247,6 +250,7 @@ def make_chip(
         layers.append(sensed)
         if len(cells):
             weak[layer.name] = cells
+    _warn_if_useless(network.layers, layers, design)
     fields = {f.name: getattr(network, f.name) for f in dataclasses.fields(Network)}
     return Chip(
         **fields | {"layers": tuple(layers)},
@@ -257,3 +261,21 @@ def make_chip(
         weak=weak,
         programmed=programmed,
     )
+
+
+def _warn_if_useless(stored: Sequence[Layer], usual: Sequence[Layer], design: ChipDesign) -> None:
+    """Say so where most +1 and -1 are read as 0: the sense time resolves nothing."""
+    ones = dropped = 0
+    for one, other in zip(stored, usual, strict=True):
+        if one.pairs is not None:
+            there = one.trits != 0
+            ones += int(there.sum())
+            dropped += int((there & (other.trits == 0)).sum())
+    if dropped > _USELESS * ones:
+        warnings.warn(
+            f"sense time of {design.sense.sense_time:.3g} s: too short, "
+            f"{100 * dropped / ones:.3g} % of the stored +1 and -1 are read as 0 at "
+            f"{design.sense.supply:g} V",
+            checks.PhysicsWarning,
+            stacklevel=3,
+        )

@@ -154,7 +154,7 @@ def test_chances_are_accurate_however_small() -> None:
     np.testing.assert_allclose(found.sum(axis=1), 1.0, rtol=1e-12)
 
 
-@pytest.mark.parametrize("votes", [1, 3, 5, 9])
+@pytest.mark.parametrize("votes", [1, 3, 5, 7])
 def test_votes_by_enumeration(votes: int) -> None:
     import itertools
 
@@ -194,6 +194,11 @@ def test_votes_by_enumeration(votes: int) -> None:
 def test_bad_arguments_are_told(how, message: str) -> None:
     with pytest.raises((TypeError, ValueError), match=message):
         build(CASES["linear"]).network.program(**how)
+
+
+def test_a_sense_time_too_short_for_anything_is_told(seed: int) -> None:
+    with pytest.warns(te.PhysicsWarning, match="sense time of 1e-09 s: too short, 100 % of the"):
+        program("linear", seed, sense=te.SenseAmp(sense_time=1e-9))
 
 
 def test_a_chip_takes_no_errors(seed: int) -> None:

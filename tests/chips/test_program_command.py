@@ -59,14 +59,11 @@ def test_text_has_a_line_for_each_layer(command, chip) -> None:
 
 
 def test_picture(command, chip, tmp_path) -> None:
-    result = command("program", NETWORK, *DEFAULT, "--plot", tmp_path / "cells.png")
+    result = command(
+        "program", NETWORK, *DEFAULT, "--layer", "linear3", "--plot", tmp_path / "cells.png"
+    )
     assert result.status == 0, result.err
     assert (tmp_path / "cells.png").stat().st_size > 10_000
-    named = command(
-        "program", NETWORK, *DEFAULT, "--layer", "linear2", "--plot", tmp_path / "b.png"
-    )
-    assert named.status == 0, named.err
-    assert "linear2" in chip.programmed
 
 
 @pytest.mark.parametrize(
