@@ -249,7 +249,11 @@ def _agrees(source: Session, trial: Session, sampler: Sampler, seed: int) -> boo
     names = sampler.graph.output_names
     together = trial(feeds, names)
     apart = [source(sampler.part(feeds, i * one, one), names) for i in range(SEVERAL)]
-    return all(_close(whole, [part[k] for part in apart]) for k, whole in enumerate(together))
+    rows = SEVERAL * one  # each sample has one, or no batch could be cut between samples
+    return all(
+        np.shape(whole)[:1] == (rows,) and _close(whole, [part[k] for part in apart])
+        for k, whole in enumerate(together)
+    )
 
 
 def _close(whole: Array, parts: list[Array]) -> bool:

@@ -198,8 +198,9 @@ class Comparison:
 
     def _real(self, name: str, truth: Array, ours: Array, disturbed: Array) -> Array:
         """Count what differs; samples in which this is the first value to do so."""
-        apart = np.abs(truth.astype(np.float64) - ours)
-        row = self._row(name, name, "real", truth, apart)
+        if truth.dtype == np.object_:  # strings: 1 where they differ
+            truth, ours = np.zeros(truth.shape), (truth != ours).astype(np.float64)
+        row = self._row(name, name, "real", truth, _distance(truth, ours))
         different = self._far(truth, ours)
         if not different.any():
             return np.zeros_like(disturbed)
@@ -217,8 +218,7 @@ class Comparison:
 
     def _far(self, truth: Array, ours: Array) -> Array:
         """Which values differ by more than rounding explains."""
-        apart = np.abs(truth.astype(np.float64) - ours)
-        return np.asarray(~(apart <= self.rounding * np.abs(truth).max(initial=1e-30)))
+        return np.asarray(~(_distance(truth, ours) <= self.rounding * _largest(truth)))
 
     def _is_tied(
         self,
@@ -267,8 +267,7 @@ class Comparison:
             self.rows[target] = Row(self.layers.get(target, ""), tensor, kind)
         row = self.rows[target]
         row.elements += truth.size
-        largest = float(np.abs(truth.astype(np.float64)).max(initial=1e-30))
-        row.error = max(row.error, float(apart.max(initial=0.0)) / largest)
+        row.error = max(row.error, float(apart.max(initial=0.0)) / _largest(truth))
         return row
 
     def _argmax(self, wanted: Mapping[str, Array], got: Mapping[str, Array]) -> None:
@@ -278,6 +277,20 @@ class Comparison:
             if truth.ndim == 2 and truth.shape[1] > 1:
                 same = int((truth.argmax(1) == ours.argmax(1)).sum())
                 self.argmax_agrees = (self.argmax_agrees or 0) + same
+
+
+def _distance(truth: Array, ours: Array) -> Array:
+    """Absolute differences in float64; NaN equals NaN, and an infinity itself."""
+    exact = truth.astype(np.float64)
+    same = (exact == ours) | (np.isnan(exact) & np.isnan(ours.astype(np.float64)))
+    with np.errstate(invalid="ignore"):
+        return np.where(same, 0.0, np.abs(exact - ours))
+
+
+def _largest(truth: Array) -> float:
+    """The largest finite magnitude, above 0."""
+    size = np.abs(truth.astype(np.float64))
+    return float(size[np.isfinite(size)].max(initial=1e-30))
 
 
 def _codes_of(network: Network) -> dict[str, Codes]:

@@ -22,7 +22,7 @@ class SourceValues:
     def __init__(self, conversion: Conversion) -> None:
         graph = conversion.graph
         names = list(dict.fromkeys(o for node in graph.nodes for o in node.outputs if o))
-        self._standard = Session(graph.model(graph.nodes, graph.inputs, names)), names
+        self._standard = _opened(graph.model(graph.nodes, graph.inputs, names))
         self._model: tuple[Session, list[str]] | None = None
         self._fixed = 0
         model = conversion.source
@@ -40,23 +40,40 @@ class SourceValues:
             ]
             self._fixed = max(sizes, default=0)
             try:
-                self._model = Session(exact(probe)), [*known, *inner]
+                self._model = _opened(exact(probe))
             except ConversionError:  # e.g. values that are no tensors: the standard form will do
                 self._model = None
 
     def __call__(self, feeds: dict[str, Array], batching: str) -> dict[str, Array]:
         """Values by name, the inputs too."""
         values = dict(feeds)
-        if batching == "single" and len(next(iter(feeds.values()))) > 1:
+        if batching == "whole":
+            for form in filter(None, (self._standard, self._model)):
+                values |= _run(*form, feeds)
+            return values
+        count = len(next(iter(feeds.values())))
+        if batching == "single" and count > 1:
             values |= _run_parts(*self._standard, feeds, 1)
         else:
-            values |= dict(zip(self._standard[1], self._standard[0](feeds), strict=True))
+            values |= _run(*self._standard, feeds)
         if self._model is not None:
-            count = len(next(iter(feeds.values())))
-            size = self._fixed if batching != "whole" and self._fixed else count
+            size = self._fixed or count
             if count % max(size, 1) == 0:
                 values |= _run_parts(*self._model, feeds, size or 1)
         return values
+
+
+def _opened(model: onnx.ModelProto) -> tuple[Session, list[str]]:
+    """A session, and those of its outputs that NumPy can hold."""
+    session = Session(model)
+    readable = session.readable
+    return session, [port.name for port in model.graph.output if port.name in readable]
+
+
+def _run(session: Session, names: list[str], feeds: Mapping[str, Array]) -> dict[str, Array]:
+    """Run on all samples at once; sequences are left out."""
+    results = dict(zip(names, session(feeds, names), strict=True))
+    return {name: value for name, value in results.items() if isinstance(value, np.ndarray)}
 
 
 def _run_parts(
@@ -69,11 +86,11 @@ def _run_parts(
         for i in range(0, max(count, 1), size)
     ]
     if len(parts) == 1:
-        return dict(zip(names, parts[0], strict=True))
+        return {n: v for n, v in zip(names, parts[0], strict=True) if isinstance(v, np.ndarray)}
     return {
         name: np.concatenate(column)
         for name, column in zip(names, zip(*parts, strict=True), strict=True)
-        if column[0].ndim and len(column[0]) == size
+        if isinstance(column[0], np.ndarray) and column[0].shape[:1] == (size,)
     }
 
 

@@ -131,6 +131,9 @@ def check(
 
 
 def _parts(feeds: Mapping[str, Array], size: int) -> Iterator[dict[str, Array]]:
+    if not size:
+        yield dict(feeds)
+        return
     count = len(next(iter(feeds.values())))
-    for first in range(0, count, size or max(count, 1)):
-        yield {name: v[first : first + (size or count)] for name, v in feeds.items()}
+    for first in range(0, count, size):
+        yield {name: v[first : first + size] for name, v in feeds.items()}

@@ -59,6 +59,17 @@ def test_whole_suite() -> None:
     assert [x for x in excluded if not any(answer in x[1] for answer in answers)] == []
 
 
+@pytest.mark.slow
+def test_check_takes_what_the_backend_takes() -> None:
+    agreed = 0
+    for case in suite.cases_of(*DAILY):
+        try:
+            agreed += te.check(case.model).agrees
+        except te.TernaryEngineError:  # e.g. random numbers that are no axes
+            continue
+    assert agreed >= 220
+
+
 def linear() -> tuple[onnx.ModelProto, np.ndarray]:
     b = Builder(3)
     b.node("MatMul", b.node("Sign", "x"), b.weights((6, 4), "ternary", "w"), output="y")

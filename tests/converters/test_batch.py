@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import onnx
 import pytest
-from onnx import helper
+from onnx import TensorProto, helper
 
 from ternary_engine.converters import convert
 from tests.converters.agreement import normal, source_values
@@ -142,3 +142,38 @@ def test_input_that_is_output() -> None:
     model.graph.output.append(helper.make_tensor_value_info("x", 1, ["N", 4]))
     x = normal(3, 4)
     assert (interpreter.run(convert(model), {"x": x})["x"] == x).all()
+
+
+@pytest.mark.parametrize("batch", ["N", 2])
+def test_several_rows_of_a_sample(batch: int | str) -> None:
+    """No batch can be cut where each sample has three rows of the output."""
+    graph = helper.make_graph(
+        [helper.make_node("Flatten", ["x"], ["y"], axis=2)],
+        "rows",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [batch, 3, 4])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
+    )
+    network = convert(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]))
+    x = np.random.default_rng(0).normal(size=(23 if batch == "N" else 2, 3, 4)).astype(np.float32)
+    np.testing.assert_array_equal(network.run(x), x.reshape(-1, 4))
+    assert network.batching == "whole"
+
+
+def test_inputs_of_their_own_lengths() -> None:
+    graph = helper.make_graph(
+        [helper.make_node("Gather", ["x", "i"], ["g"], axis=1),
+         helper.make_node("Mul", ["g", "s"], ["y"])],
+        "lengths",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [3, 5]),
+         helper.make_tensor_value_info("i", TensorProto.INT64, [2]),
+         helper.make_tensor_value_info("s", TensorProto.FLOAT, [])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
+    )  # fmt: skip
+    network = convert(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]))
+    x = np.arange(15, dtype=np.float32).reshape(3, 5)
+    feeds = {"x": x, "i": np.array([4, 0]), "s": np.array(0.5, np.float32)}
+    np.testing.assert_array_equal(network.run(feeds)["y"], x[:, [4, 0]] * 0.5)
+    with pytest.raises(
+        ValueError, match=r"input 'i': got an array of shape \(3,\); it takes \(2\)"
+    ):
+        network.run(feeds | {"i": np.zeros(3, np.int64)})
