@@ -274,7 +274,7 @@ def rows_of(case: Case, seconds: float) -> list[dict[str, Any]]:
             "ms": spent * 1e3,
             "of error-free": spent / taken[OURS],
             "of popcounts": spent / taken[POPCOUNTS],
-            "goal": _goal(name),
+            "goal": _goal(case, name),
         }
         for name, spent in taken.items()
     ]
@@ -286,8 +286,10 @@ def rows_of(case: Case, seconds: float) -> list[dict[str, Any]]:
     return rows
 
 
-def _goal(run: str) -> str:
-    return f"at most {GOALS[run]:g}" if run in GOALS else ""
+def _goal(case: Case, run: str) -> str:
+    """What is asked for; per sample of networks only: a lone layer redraws all for little work."""
+    asked = run in GOALS and not (run.startswith("sample") and case.unit == "MAC")
+    return f"at most {GOALS[run]:g}" if asked else ""
 
 
 def main() -> None:
