@@ -1,4 +1,4 @@
-"""What a first start costs, and several callers at once: ``python -m bench.start``."""
+"""A first start, several callers at once, what threads add: ``python -m bench.start``."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from ternary_engine import zoo
+from ternary_engine.benchmark import models, networks
+from ternary_engine.converters import convert
 
 NETWORK = "cnn_ternary"
 
@@ -59,8 +61,25 @@ def concurrent_rate(callers: int, seconds: float = 1.0) -> float:
     return sum(done) / (time.perf_counter() - started)
 
 
+def thread_overhead(filters: int = 128, batch: int = 64, turns: int = 5) -> float:
+    """Processor time of a VGG on two threads by that on one: 1 where threads add no work.
+
+    On a busy machine, where two threads never have two cores, it is what can be measured.
+    """
+    net, x = convert(models.vgg(filters)), networks.vgg_image(batch)
+    taken: dict[int, list[float]] = {1: [], 2: []}
+    for turn in range(turns + 1):
+        for threads, times in taken.items():
+            before = time.process_time()
+            net.run(x, threads=threads)
+            if turn:  # the first one gets ready
+                times.append(time.process_time() - before)
+    return min(taken[2]) / min(taken[1])
+
+
 if __name__ == "__main__":
     for name, spent in cold_start().items():
         print(f"{name} start of `ternary-engine run` on {NETWORK}: {spent:.2f} s of processor time")
     for callers in (1, 2):
         print(f"{callers} callers at once: {concurrent_rate(callers):,.0f} samples/s")
+    print(f"VGG f=128: two threads take {thread_overhead():.2f} of the processor time of one")
