@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ternary_engine.codes import MAX_BITS, Codes
-from ternary_engine.encoding import unpack_trits
+from ternary_engine.encoding import check_pairs, has_zero
 from ternary_engine.exceptions import FormatError
 from ternary_engine.layer import Layer
 from ternary_engine.network import Network, Port
@@ -134,8 +134,8 @@ def _check_layer(layer: Layer) -> None:
     _require(fits, f"{where}: {layer.pairs.shape} pairs for weights of shape {layer.shape}")
     _check_scales(layer, where)
     for plane in layer.pairs:
-        trits = unpack_trits(plane, layer.shape)
-        nonzero = not layer.binary or bool(trits.all())
+        check_pairs(plane, layer.shape)
+        nonzero = not (layer.binary and has_zero(plane, layer.shape))
         _require(nonzero, f"{where}: a binary layer stores a 0")
 
 

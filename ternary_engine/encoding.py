@@ -25,7 +25,8 @@ LRS_HRS, HRS_HRS, HRS_LRS = 0b01, 0b00, 0b10
 
 _STATE_TO_TRIT = np.array([0, 1, -1, 0], np.int8)
 _BYTE_TO_TRITS = _STATE_TO_TRIT[(np.arange(256)[:, None] >> np.array([0, 2, 4, 6])) & 3]
-_BYTE_IS_VALID = np.all(((np.arange(256)[:, None] >> np.array([0, 2, 4, 6])) & 3) != 3, axis=1)
+_FIRST_BITS = np.uint8(0b01_01_01_01)
+_BYTE_HAS_ZERO = np.any(_BYTE_TO_TRITS == 0, axis=1)
 
 
 def pack_trits(trits: Int8Array) -> BytesArray:
@@ -64,13 +65,36 @@ def unpack_trits(packed: BytesArray, shape: tuple[int, ...]) -> Int8Array:
     Raises:
         FormatError: too few or too many bytes, or a pair in the state LRS/LRS.
     """
+    check_pairs(packed, shape)
+    size = int(np.prod(shape, dtype=np.int64))
+    trits: Int8Array = _BYTE_TO_TRITS[packed].reshape(-1)[:size].reshape(shape)
+    return trits
+
+
+def check_pairs(packed: BytesArray, shape: tuple[int, ...]) -> None:
+    """Check that packed pairs are trits of some shape; far faster than unpacking them.
+
+    Args:
+        packed: uint8 array, as from `pack_trits`.
+        shape: shape of the trits.
+
+    Raises:
+        FormatError: too few or too many bytes, or a pair in the state LRS/LRS.
+    """
     size = int(np.prod(shape, dtype=np.int64))
     if packed.size != -(-size // 4):
         raise FormatError(f"{size} device pairs take {-(-size // 4)} bytes; got {packed.size}")
-    if not _BYTE_IS_VALID[packed].all():
+    if (packed & (packed >> 1) & _FIRST_BITS).any():
         raise FormatError("a device pair is in the state LRS/LRS, which stores no weight")
-    trits: Int8Array = _BYTE_TO_TRITS[packed].reshape(-1)[:size].reshape(shape)
-    return trits
+
+
+def has_zero(packed: BytesArray, shape: tuple[int, ...]) -> bool:
+    """Whether any of some packed pairs stores 0; spare pairs of the last byte do not count."""
+    size = int(np.prod(shape, dtype=np.int64))
+    whole = size // 4
+    if bool(_BYTE_HAS_ZERO[packed[:whole]].any()):
+        return True
+    return bool((_BYTE_TO_TRITS[packed[whole:]].reshape(-1)[: size - 4 * whole] == 0).any())
 
 
 def to_trit_planes(codes: npt.NDArray[np.signedinteger[Any]]) -> Int8Array:

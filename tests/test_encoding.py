@@ -10,7 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ternary_engine.encoding import from_trit_planes, pack_trits, to_trit_planes, unpack_trits
+from ternary_engine.encoding import (
+    check_pairs,
+    from_trit_planes,
+    has_zero,
+    pack_trits,
+    to_trit_planes,
+    unpack_trits,
+)
 from ternary_engine.exceptions import FormatError
 
 trits = st.lists(st.integers(-1, 1), max_size=70).map(lambda t: np.array(t, np.int8))
@@ -70,6 +77,27 @@ def test_what_is_no_trit_is_refused(value: int) -> None:
 def test_the_number_of_bytes_must_fit(size: int, count: int) -> None:
     with pytest.raises(FormatError, match=f"{size} device pairs take .* got {count}"):
         unpack_trits(np.zeros(count, np.uint8), (size,))
+
+
+@given(st.lists(st.sampled_from([-1, 1]), max_size=21), st.integers(0, 20))
+def test_zeros_are_found_without_unpacking(signs: list[int], place: int) -> None:
+    """Spare pairs of the last byte are HRS/HRS, which is no zero of the weights."""
+    trits = np.array(signs, np.int8)
+    packed = pack_trits(trits)
+    check_pairs(packed, trits.shape)
+    assert not has_zero(packed, trits.shape)
+    if place < trits.size:
+        trits[place] = 0
+        assert has_zero(pack_trits(trits), trits.shape)
+
+
+def test_pairs_are_checked_without_unpacking() -> None:
+    packed = pack_trits(np.ones(9, np.int8))
+    with pytest.raises(FormatError, match="9 device pairs take 3 bytes; got 2"):
+        check_pairs(packed[:2], (9,))
+    packed[1] = 0b11_01_01_01
+    with pytest.raises(FormatError, match="LRS/LRS"):
+        check_pairs(packed, (9,))
 
 
 def test_digits_by_hand() -> None:
