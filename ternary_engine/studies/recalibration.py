@@ -114,12 +114,13 @@ def recalibrate(
     thresholds cut the samples as the reference does is not touched.
 
     Args:
-        net: a programmed network, see `Network.program`.
+        net: a programmed network, or a chip, see `Network.program`.
         x: calibration samples, as `Network.run` takes them; no labels are needed. Best a few
             hundred, and others than those the accuracy is measured on.
         reference: the network as it should be; with the same steps as ``net``.
         test: samples and labels to measure the accuracy on, before and after; defaults to none.
-        errors: sense errors of every run on top, while calibrating and testing.
+        errors: sense errors of every run on top, while calibrating and testing; a chip has its own
+            and takes none.
         repeats: runs of the calibration samples, with draws of their own, where reads err;
             defaults to 1.
         seed: names the draws; defaults to 0.
@@ -193,7 +194,7 @@ def _by_channel(
     """What a step reads, of all samples and draws; [channels, values]."""
     taps = Taps(net, [step.source])
     parts = []
-    for seed in seeds if errors is not None else seeds[:1]:
+    for seed in seeds if errors is not None or net.read_errors else seeds[:1]:
         values = taps.run(x, errors=errors, seed=seed)[step.source]
         if isinstance(step, ScaleReal) and step.negative is not None:
             plus, minus = (values[..., side::2] for side in (0, 1))

@@ -117,6 +117,11 @@ class WhatIf:
     def __init__(
         self, net: Network, x: Array | Mapping[str, Array], labels: Array | None = None
     ) -> None:
+        if net.read_errors:
+            raise ValueError(
+                "net: reads of this chip err at random; ask about the network it stores "
+                "(chip.stored), with the chip's weak cells as faults"
+            )
         self.network = net
         self._layers = crossbar(net)
         self._bare = len(net.inputs) == len(net.outputs) == 1 and not isinstance(x, Mapping)

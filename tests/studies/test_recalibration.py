@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -120,6 +121,26 @@ def test_two_scales() -> None:
     assert np.allclose(after.mean(0), right.mean(0), atol=1e-4)
     same = worn.run(x).std(0) > 0
     assert np.allclose(after.std(0)[same], right.std(0)[same], atol=1e-4)
+
+
+def test_a_worn_chip(tmp_path: Path) -> None:
+    net, (x, labels) = te.zoo.load("mlp_ternary"), te.zoo.data("mlp_ternary")
+    device = te.Device(reset_voltage=2.0, stuck_lrs=0.02, stuck_hrs=0.1)
+    chip = net.program(device=device, sense=te.SenseAmp(), seed=2).age(3e8, temperature=85.0)
+    arguments: Any = {"reference": net, "test": (x[225:], labels[225:]), "seed": 4}
+    found = te.recalibrate(chip, x[:225], repeats=2, **arguments)
+    assert found.won is not None
+    assert found.won > 0
+    assert type(found.network) is type(chip)
+    assert found.network.read_errors.keys() == chip.read_errors.keys()
+    later = found.network.age(1e6)  # keeps the thresholds
+    assert all(a is b for a, b in zip(later.steps, found.network.steps, strict=True))
+    with pytest.raises(ValueError, match=r"chip\.stored"):
+        te.WhatIf(chip, x)
+    worn = net.program(errors=te.SenseErrors(drop=0.3), seed=1)
+    fitted = te.recalibrate(worn, x[:100], reference=net).network
+    fitted.save(tmp_path / "fitted.tern")
+    assert np.array_equal(te.load(tmp_path / "fitted.tern").run(x), fitted.run(x))
 
 
 def test_bad_arguments(task: Any) -> None:
