@@ -186,7 +186,32 @@ def modernise(model: onnx.ModelProto, *, recent: bool = False) -> onnx.ModelProt
         return model
     if version < BROADCASTING:
         _spread_slopes(model)
-    return _bring(model, version, OPSET)
+    try:
+        return _bring(model, version, OPSET)
+    except ConversionError:
+        single = _of_one_sample(model)
+        if single is None:
+            raise
+        return _bring(single, version, OPSET)
+
+
+def _of_one_sample(model: onnx.ModelProto) -> onnx.ModelProto | None:
+    """The model with a batch of 1 in place of a free one, which the converter cannot broadcast.
+
+    The batch is freed again where samples turn out to be independent. None if it is not free.
+    """
+    single = onnx.ModelProto()
+    single.CopyFrom(model)
+    constants = {t.name for t in model.graph.initializer}
+    inputs = [info for info in single.graph.input if info.name not in constants]
+    firsts = [info.type.tensor_type.shape.dim[0] for info in inputs
+              if len(info.type.tensor_type.shape.dim)]  # fmt: skip
+    free = [dim for dim in firsts if not dim.dim_value]
+    for dim in free:
+        dim.dim_value = 1
+    for info in (*single.graph.value_info, *single.graph.output):
+        info.type.tensor_type.ClearField("shape")
+    return single if free else None
 
 
 def _spread_slopes(model: onnx.ModelProto) -> None:
