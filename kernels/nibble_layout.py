@@ -42,7 +42,7 @@ class Digit:
 
     Attributes:
         kind: ``binary`` (binary weights as well), ``ternary`` (also binary codes with ternary
-            weights), ``unsigned`` or ``signed``.
+            weights), ``unsigned`` or ``signed``; ``nonzero`` counts products that are not 0.
         first: first plane of the codes. planes: planes.
     """
 
@@ -53,7 +53,7 @@ class Digit:
     @property
     def channels(self) -> int:
         """Channels of a step."""
-        return 4 if self.kind == "binary" else 2
+        return 4 if self.kind in ("binary", "nonzero") else 2
 
     @property
     def coefficient(self) -> int:
@@ -73,21 +73,23 @@ class Digit:
     @property
     def largest(self) -> int:
         """Largest magnitude of a code less the center."""
-        return 1 if self.kind in ("binary", "ternary") else 1 << (self.planes - 1)
+        return 1 << (self.planes - 1) if self.kind in ("unsigned", "signed") else 1
 
     @property
     def bias(self) -> int:
         """What every step adds to a sum."""
-        return self.channels * self.largest
+        return 0 if self.kind == "nonzero" else self.channels * self.largest
 
     @property
     def most_steps(self) -> int:
-        """Steps whose total fits a byte: each adds at most twice the bias."""
-        return _BYTE_MAX // (2 * self.bias)
+        """Steps whose total fits a byte."""
+        return _BYTE_MAX // (self.bias + self.channels * self.largest)
 
     def steps(self, channels: int) -> int:
         """Steps of a position; an even number where no nibble of weights stands for nothing."""
-        return -(-channels // 8) * 2 if self.kind == "binary" else -(-channels // 2)
+        if self.kind == "binary":
+            return -(-channels // 8) * 2
+        return -(-channels // self.channels)
 
     def codes(self) -> Int64Array:
         """What the channels of a step hold in the table of every place; int64 [tables, channels].
@@ -101,6 +103,8 @@ class Digit:
                 for channel in range(number.bit_length() - 1):
                     held[number, channel] = 1 - 2 * (number >> channel & 1)
             return held
+        if self.kind == "nonzero":
+            return np.arange(16)[:, None] >> np.arange(4) & 1
         tables = np.arange(1 << 2 * self.planes)
         bits = tables[:, None, None] >> 2 * np.arange(self.planes)[:, None] >> np.arange(2) & 1
         if self.kind == "ternary":
@@ -116,11 +120,17 @@ class Digit:
         nibbles = np.arange(16)
         if self.kind == "binary":
             weights = 1 - 2 * (nibbles[:, None] >> np.arange(4) & 1)
+        elif self.kind == "nonzero":
+            weights = nibbles[:, None] >> np.arange(4) & 1
         else:
             nonzero, negative = (nibbles[:, None] >> np.arange(2) & 1), nibbles[:, None] >> 2
             weights = nonzero * (1 - 2 * (negative >> np.arange(2) & 1))
         entries = (self.codes() @ weights.T + self.bias).astype(np.uint8)
         return aligned(entries.reshape(-1).view(np.uint64))
+
+
+TERNARY = Digit("ternary", 0, 2)
+NONZERO = Digit("nonzero", 0, 1)
 
 
 def digits_of(kind: str, planes: int, inputs: int, *, binary_weights: bool) -> tuple[Digit, ...]:
@@ -133,7 +143,7 @@ def digits_of(kind: str, planes: int, inputs: int, *, binary_weights: bool) -> t
     most = _SHORT_MAX // max(inputs, 1)  # what a code may be
     if kind in ("binary", "ternary"):
         plain = kind == "binary" and binary_weights
-        return (Digit("binary", 0, 1) if plain else Digit("ternary", 0, 2),) if most else ()
+        return (Digit("binary", 0, 1) if plain else TERNARY,) if most else ()
     widest = min(MOST_BITS, (most + 1).bit_length() - 1)
     if widest == 0:
         return ()
@@ -161,7 +171,7 @@ def place_marks(digit: Digit, kind: str, channels: int) -> UInt64Array:
     marks = np.zeros(places, np.int64)
     if digit.kind == "binary":
         marks = np.where(held > 0, 2 << held, 0)
-    elif kind == "binary":
+    elif kind == "binary" and digit.kind == "ternary":
         marks = ((1 << held) - 1) << 1
     return marks.astype(digit.dtype).view(np.uint64)
 
@@ -207,9 +217,8 @@ def pack_nibbles(trits: Int8Array, runs: int, digit: Digit, lanes: int) -> npt.N
     padded[..., :channels] = trits
     split = padded.reshape(outputs, taps * steps, digit.channels)
     worth = np.left_shift(1, np.arange(digit.channels))
-    nibbles = (split < 0) @ worth
-    if digit.kind != "binary":
-        nibbles = (split != 0) @ worth | nibbles << 2
+    nonzero, negative = (split != 0) @ worth, (split < 0) @ worth
+    nibbles = {"binary": negative, "nonzero": nonzero}.get(digit.kind, nonzero | negative << 2)
     each = taps * steps // runs if runs else 0
     pairs = -(-each // 2)
     panels = -(-outputs // lanes)
@@ -244,16 +253,17 @@ def segments(offsets: Int64Array, steps: int, digit: Digit) -> Int64Array:
     return np.array(rows, np.int64).reshape(-1, 3)
 
 
-def spread_shorts(values: Int64Array, lanes: int) -> UInt64Array:
+def spread_shorts(values: Int64Array, lanes: int, spare: int = 0) -> UInt64Array:
     """Per-output numbers [outputs, ...] as int16: flat [panel][...][even outputs, odd ones][32].
 
-    Where a panel has 32 outputs they stand there twice.
+    Where a panel has 32 outputs they stand there twice. Spare outputs get ``spare``.
     """
     outputs = len(values)
     panels = -(-outputs // lanes)
-    padded = np.zeros((panels * lanes, *values.shape[1:]), np.int16)
-    padded[:outputs] = (values & 0xFFFF).astype(np.uint16).view(np.int16)
-    split = padded.reshape(panels, lanes, *values.shape[1:])
+    padded = np.full((panels * lanes, *values.shape[1:]), spare, np.int64)
+    padded[:outputs] = values
+    shorts = (padded & 0xFFFF).astype(np.uint16).view(np.int16)
+    split = shorts.reshape(panels, lanes, *values.shape[1:])
     split = np.concatenate([split] * (WIDE // lanes), axis=1)
     by_parity = split.reshape(panels, WIDE // 2, 2, *values.shape[1:])
     ordered = np.moveaxis(by_parity, (1, 2), (-1, -2))

@@ -8,6 +8,7 @@ totals of a segment of the window, int16 those of all. Sums are exact. See `nibb
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -115,6 +116,7 @@ def find_pair_places(codes, pitch, first, planes, spreads, marks, sources, targe
             target += 32
 
 
+@functools.lru_cache(maxsize=256)
 def place_finder(digit: Digit, kind: str, channels: int) -> tuple[Callable[..., None], Any]:
     """The kernel that finds places of a digit in codes of a kind, and its arguments.
 
@@ -122,8 +124,8 @@ def place_finder(digit: Digit, kind: str, channels: int) -> tuple[Callable[..., 
         `find_places` or `find_pair_places`, and what it takes from ``first`` to ``marks``.
     """
     marks = place_marks(digit, kind, channels)
-    if digit.kind == "binary" or digit.planes == MOST_BITS:
-        return find_places, (digit.first, digit.planes, digit.kind == "binary", marks)
+    if digit.channels == 4 or digit.planes == MOST_BITS:
+        return find_places, (digit.first, digit.planes, digit.channels == 4, marks)
     lift, planes = (3, 1) if kind == "binary" else (1, digit.planes)
     return find_pair_places, (digit.first, planes, pair_spreads(lift, planes), marks)
 

@@ -8,11 +8,10 @@ how many cells stand in each class. A read may change a product of
 
 Two samplers of the same distribution:
 
-* `rare_changes`: the number of *candidates* among all n sensed cells is Binomial(n, e), e the
-  largest error probability of a class; its table is the same for all outputs of a position. Each
-  candidate is one of the cells, drawn without replacement, and errs with probability
-  p_class / e.
-  Costs one random word for eight outputs, and one more per round of candidates.
+* `noisy.change_rarely`: the number of *candidates* among all cells of an output is Binomial(n, e),
+  e the largest error probability of a class. Each is one of the cells, drawn without replacement;
+  one whose input is on errs with probability p_class / e. Costs one random word for eight outputs,
+  and one more number for each candidate.
 * `frequent_change`: for each class the distribution of the total change of m cells is tabulated for
   every m up to a limit (Walker's alias method, Vose 1991); one random word and one look-up per
   class, however many errors there are. More cells than the limit are drawn in portions.
@@ -23,20 +22,16 @@ from __future__ import annotations
 import numpy as np
 
 from ternary_engine.kernels.compile import inline, kernel
-from ternary_engine.kernels.random import GOLDEN, NEXT_DRAW, NEXT_WORD, mix, random_word
+from ternary_engine.kernels.random import NEXT_DRAW, random_word
 from ternary_engine.kernels.simd import (
     add64,
     below,
     gather,
-    lane_numbers,
-    load,
-    lowest_bit,
     multiply64,
     select_below,
     shift_left,
     shift_right,
     splat,
-    store,
     zero,
 )
 
@@ -44,116 +39,6 @@ from ternary_engine.kernels.simd import (
 ALIAS_BITS = 12
 ALIAS_MASK = np.uint64((1 << ALIAS_BITS) - 1)
 SLOPE_BITS = 32
-
-
-@inline
-def find_candidates(row, positive, negative, cells, tails, tails_pitch, start, key1, word, scratch):
-    """Draw for eight outputs whether any of their cells is a candidate; note what follows needs.
-
-    Args:
-        row: of the scratch, see `rare_changes`: the outputs take its places ``8 * row`` on.
-        positive, negative: words, cells with product +1 and -1.
-        cells: cells that each of the eight outputs senses.
-        tails, tails_pitch: 2**64 P(candidates > k) of n cells at ``n * tails_pitch + k``, 0 last.
-        start, key1: the random stream, draw 0. word: number of the output word.
-        scratch: uint64 [6, places].
-
-    Returns:
-        bit i set where lane i has candidates.
-    """
-    z = splat(add64(start, multiply64(NEXT_WORD, word))) + lane_numbers() * splat(GOLDEN)
-    u = mix(z, splat(key1))
-    at = row * 8
-    store(scratch[0], at, u)
-    store(scratch[1], at, z)
-    store(scratch[2], at, splat(key1))
-    store(scratch[3], at, positive)
-    store(scratch[4], at, negative)
-    store(scratch[5], at, splat(cells))
-    return below(u, splat(tails[cells * tails_pitch]))
-
-
-@inline
-def rare_changes(found, fraction_bits, tails, tails_pitch, levels, scratch, places, sums):
-    """Change the sums of the outputs that have candidates, eight of them at a time.
-
-    Args:
-        found: 64 bits, set for the places of outputs with candidates.
-        fraction_bits: F, such that ``cells << F`` fits 64 bits.
-        tails, tails_pitch: as in `find_candidates`.
-        levels: uint64 [6], within a candidate's F-bit fraction, cumulated: class +1 by -2, by any;
-            class -1 by +2, by any; class 0 by +1, by any.
-        scratch: uint64 [6, places], filled by `find_candidates`; the last place stands for no
-            output: its random number is the largest and it senses no cells.
-        places: uint64 [16], overwritten.
-        sums: uint64 [places], sums of the outputs, changed.
-    """
-    none = scratch.shape[1] - 1
-    while found:
-        for i in range(8):
-            places[i] = none
-            if found:
-                places[i] = lowest_bit(found)
-                found &= found - np.uint64(1)
-        where = load(places, 0)
-        u, z, key1 = gather(scratch[0], where), gather(scratch[1], where), gather(scratch[2], where)
-        positive, negative = gather(scratch[3], where), gather(scratch[4], where)
-        cells = gather(scratch[5], where)
-        row = cells * splat(tails_pitch)
-        candidates = zero()
-        most = 0
-        more = True
-        while more:
-            tail = gather(tails, row + splat(most))
-            more = below(u, tail) != 0
-            if more:
-                candidates += select_below(u, tail, splat(1), zero())
-                most += 1
-        change = zero()
-        for i in range(most):
-            z += splat(NEXT_DRAW)
-            one, positive, negative = _one_candidate(
-                mix(z, key1), cells - splat(i), positive, negative, fraction_bits, levels
-            )
-            change += select_below(splat(i), candidates, one, zero())
-        store(places, 8, change)
-        for i in range(8):
-            at = np.int64(places[i])
-            sums[at] = add64(sums[at], places[8 + i])
-
-
-@inline
-def _one_candidate(random, cells, positive, negative, fraction_bits, levels):
-    """What one candidate of each output does, and the cells of class +1 and -1 left after it."""
-    drop = 64 - fraction_bits
-    u = shift_right(random, drop) * cells  # one of the cells, and a fraction of F bits
-    fraction = shift_right(shift_left(u, drop), drop)
-    positive_end = shift_left(positive, fraction_bits)
-    negative_end = positive_end + shift_left(negative, fraction_bits)
-    by_positive = select_below(
-        fraction,
-        splat(levels[0]),
-        splat(-2),
-        select_below(fraction, splat(levels[1]), splat(-1), zero()),
-    )
-    by_negative = select_below(
-        fraction,
-        splat(levels[2]),
-        splat(2),
-        select_below(fraction, splat(levels[3]), splat(1), zero()),
-    )
-    by_zero = select_below(
-        fraction,
-        splat(levels[4]),
-        splat(1),
-        select_below(fraction, splat(levels[5]), splat(-1), zero()),
-    )
-    change = select_below(
-        u, positive_end, by_positive, select_below(u, negative_end, by_negative, by_zero)
-    )
-    taken_positive = select_below(u, positive_end, splat(1), zero())
-    taken_either = select_below(u, negative_end, splat(1), zero())
-    return change, positive - taken_positive, negative - (taken_either - taken_positive)
 
 
 @inline

@@ -16,13 +16,13 @@ from ternary_engine.errors import LayerErrors
 from ternary_engine.kernels import pack
 from ternary_engine.layer import Layer
 from ternary_engine.runtime.cell_reads import Reads
-from ternary_engine.runtime.crossbar import CrossbarOperation, Target
+from ternary_engine.runtime.crossbar import CrossbarOperation
 from ternary_engine.runtime.guards import check_form
 from ternary_engine.runtime.layout import position_starts
 from ternary_engine.runtime.noise import Noise, take_faults, with_faults
 from ternary_engine.runtime.operations import plane_meaning
 from ternary_engine.runtime.sensed import SensedCrossbar
-from ternary_engine.runtime.values import Chunk
+from ternary_engine.runtime.values import Chunk, Target
 from ternary_engine.runtime.weights import as_windows, plane_coefficients
 from ternary_engine.steps import Crossbar, ScaleReal
 

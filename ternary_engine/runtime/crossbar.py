@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +22,7 @@ from ternary_engine.runtime.layout import (
 )
 from ternary_engine.runtime.nibbles import NibbleProduct
 from ternary_engine.runtime.tiles import TileProduct
-from ternary_engine.runtime.values import Chunk, CodeImages, SumImages
+from ternary_engine.runtime.values import Chunk, CodeImages, SumImages, Target
 from ternary_engine.runtime.weights import (
     PackedPlane,
     binary_base,
@@ -40,14 +40,6 @@ _NO_CODES = np.zeros(0, np.uint16)
 _NO_SUMS = np.zeros(0, np.int32)
 _NO_THRESHOLDS = np.zeros(0, np.uint64)
 _NO_FLIPS = np.zeros(0, np.uint16)
-
-
-class Target(NamedTuple):
-    """Where a layer's results go: start of every position, codes as uint16, or sums."""
-
-    places: Array
-    codes: Array
-    sums: Array
 
 
 class Finish:
@@ -171,6 +163,25 @@ class CrossbarOperation:
         bases, target = self._bases[source.layout], self.target(chunk)
         self.products(chunk, self.windows(chunk), planes, bases, target)
 
+    def clean_sums(self, chunk: Chunk) -> SumImages:
+        """Sums without errors, stored even where the layer takes a threshold in."""
+        target, layout = self.sums_target(chunk), chunk.codes[self.step.source].layout
+        if self.nibbles is not None and self.nibbles.pays(layout, chunk.images):
+            self.nibbles(chunk, target, stored=True)
+        else:
+            planes = self.planes(layout.channels)
+            bases = self.bases(layout, planes)
+            self.products(chunk, self.windows(chunk), planes, bases, target, stored=True)
+        return chunk.sums[self.step.target]
+
+    def finish_sums(self, chunk: Chunk) -> None:
+        """Apply the threshold that the layer takes in, if any, to sums that were stored."""
+        if self.finish.step is None:
+            return
+        sums, target = chunk.sums[self.step.target], self.target(chunk)
+        last = (self.finish.mode, *self.finish.arrays, target.places, target.codes)
+        chunk.call(epilogue.finish_sums, sums.sums, sums.pitch, *last)
+
     def products(
         self,
         chunk: Chunk,
@@ -231,6 +242,7 @@ class CrossbarOperation:
         height, width = window_counts(source.layout, self.step.geometry)
         pitch = panels_for(self.layer.outputs) * PANEL
         positions = chunk.images * height * width
-        sums = chunk.sum_buffer(self.step.target, positions * pitch)
+        lasting = self.finish.step is None  # else all layers take turns in one buffer
+        sums = chunk.sum_buffer(self.step.target if lasting else "sums", positions * pitch)
         chunk.sums[self.step.target] = SumImages(self.layer.outputs, height, width, pitch, sums)
         return Target(np.arange(positions, dtype=np.int64) * pitch, _NO_CODES, sums)

@@ -45,7 +45,7 @@ class Plan:
         self.operations: Sequence[Operation] = build_operations(network)
         self._tied = _inputs_of_pieces(network)
         self._workers = threading.local()
-        self._sample_bytes: dict[tuple[tuple[int, ...], ...], int] = {}
+        self._sample_bytes: dict[object, int] = {}
 
     def run(
         self, inputs: dict[str, Array], samples: int, threads: int, noise: Noise | None = None
@@ -61,7 +61,7 @@ class Plan:
         Returns:
             outputs by port name.
         """
-        size = self._chunk_size(inputs, samples, threads)
+        size = self._chunk_size(inputs, samples, threads, noise)
         if samples == 0 and self.network.batching != "whole":
             return self._empty(inputs)
         if size >= samples and not (noise and noise.needs_batches):
@@ -73,23 +73,26 @@ class Plan:
             gather.add(bounds[0], self._run_chunk(inputs, *bounds, noise))
 
         ranges = _ranges(samples, size, noise)
-        if self.network.batching == "free" and self._key(inputs) not in self._sample_bytes:
+        if self.network.batching == "free" and self._key(inputs, noise) not in self._sample_bytes:
             work(ranges[0])  # which tells how much memory a sample takes
             done = ranges[0][1]
-            ranges = _ranges(samples, self._chunk_size(inputs, samples, threads), noise)
+            ranges = _ranges(samples, self._chunk_size(inputs, samples, threads, noise), noise)
             ranges = [(max(first, done), last) for first, last in ranges if last > done]
         _for_each(work, ranges, threads)
         return gather.outputs
 
-    def _key(self, inputs: dict[str, Array]) -> tuple[tuple[int, ...], ...]:
-        return tuple(array.shape[1:] for array in inputs.values())
+    def _key(self, inputs: dict[str, Array], noise: Noise | None) -> tuple[object, ...]:
+        """What the memory of a sample depends on."""
+        return *(array.shape[1:] for array in inputs.values()), noise is None
 
-    def _chunk_size(self, inputs: dict[str, Array], samples: int, threads: int) -> int:
+    def _chunk_size(
+        self, inputs: dict[str, Array], samples: int, threads: int, noise: Noise | None
+    ) -> int:
         if self.network.batching == "single":
             return 1
         if self.network.batching == "whole":
             return max(samples, 1)
-        known = self._sample_bytes.get(self._key(inputs))
+        known = self._sample_bytes.get(self._key(inputs, noise))
         if known is None:
             return _FIRST_CHUNK if samples > _FIRST_CHUNK else max(samples, 1)
         fair = -(-samples // threads)
@@ -104,7 +107,7 @@ class Plan:
         self._workers.chunk = chunk
         chunk.images, chunk.first, chunk.noise = last - first, first, noise
         part = samples_of(self.network, inputs, first, last)
-        key = (self._key(inputs), chunk.images)
+        key = (self._key(inputs, noise), chunk.images)
         if noise is None and key in chunk.tapes:
             return chunk.tapes[key].play(part)
         outputs = self._run_operations(chunk, part, key)

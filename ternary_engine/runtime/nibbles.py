@@ -7,6 +7,7 @@ Sums are the same integers that popcounts give, so results are equal bit for bit
 
 from __future__ import annotations
 
+import functools
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -28,13 +29,13 @@ from ternary_engine.runtime.layout import (
     window_counts,
     window_starts,
 )
-from ternary_engine.runtime.values import Chunk
+from ternary_engine.runtime.values import Chunk, Target
 from ternary_engine.runtime.weights import as_windows
 from ternary_engine.runtime.windows import is_gathered
-from ternary_engine.steps import Crossbar
+from ternary_engine.steps import Crossbar, Geometry
 
 if TYPE_CHECKING:
-    from ternary_engine.runtime.crossbar import Finish, Target
+    from ternary_engine.runtime.crossbar import Finish
 
 Array = npt.NDArray[Any]
 
@@ -48,17 +49,10 @@ def available() -> bool:
 
 
 @dataclass(frozen=True, eq=False)
-class _Pass:
-    """One digit of the codes with one trit plane of the weights.
+class _Weights:
+    """One trit plane, packed for a digit; see `kernels.nibble_product.convolve_nibbles`."""
 
-    Attributes:
-        digit: of the codes. factor: what the sums count.
-        weights, base: see `kernels.nibble_product.convolve_nibbles`.
-    """
-
-    digit: Digit
-    factor: int
-    weights: Array
+    nibbles: Array
     base: Array
 
 
@@ -78,49 +72,112 @@ class NibbleProduct:
             self.thresholds = nibble_layout.thresholds(finish.step.thresholds, self.lanes)
             falling = np.broadcast_to(finish.step.decreasing, (layer.outputs,))
             self.flips = nibble_layout.flip_words(falling, self.lanes)
-        self._passes: dict[tuple[int, int], tuple[_Pass, ...]] = {}
+        self._weights: dict[tuple[Digit, int, int, int], _Weights] = {}
 
     @staticmethod
     def suits(step: Crossbar, layer: Layer, codes: Codes) -> bool:
         """Whether a layer can be computed by look-up at all."""
         return step.geometry.groups == 1 and available() and bool(_digits(layer, codes))
 
-    def __call__(self, chunk: Chunk, target: Target) -> None:
-        """Run on one chunk."""
-        finish, sums, mode = self.finish, target.sums, self.finish.mode
+    def __call__(self, chunk: Chunk, target: Target, *, stored: bool = False) -> None:
+        """Run on one chunk; ``stored`` keeps the sums, whatever step the layer takes in."""
+        source, finish = chunk.codes[self.step.source], self.finish
+        if stored or finish.step is None or self.single:
+            mode = epilogue.STORE if stored else finish.mode
+            for number, (digit, plane) in enumerate(self._passes):
+                inputs = (source.layout, source.codes, self.code.kind, digit)
+                how = (epilogue.ADD if number else mode, digit.coefficient * 3**plane)
+                self._product(chunk, *inputs, plane, *how, target)
+            return
         pitch = panels_for(self.layer.outputs) * PANEL
-        places = target.places
-        if not self.single and finish.step is not None:
-            mode = epilogue.STORE
-            sums = chunk.sum_buffer(f"{self.step.target}/sums", target.places.size * pitch)
-            places = np.arange(target.places.size, dtype=np.int64) * pitch
-        walks: dict[Digit, tuple[Array, ...]] = {}
-        for number, one in enumerate(self._passes_for(chunk)):
-            if one.digit not in walks:
-                walks[one.digit] = self._find_places(chunk, one.digit)
-            found, starts, walk = walks[one.digit]
-            chunk.call(
-                nibble_product.convolve_nibbles,
-                found,
-                one.weights,
-                starts,
-                walk,
-                int(walk[:, 1].sum()),
-                one.digit.tables(),
-                one.base,
-                self.lanes,
-                pitch,
-                epilogue.ADD if number else mode,
-                one.factor,
-                self.thresholds,
-                self.flips,
-                places,
-                target.codes,
-                sums,
+        sums = chunk.sum_buffer("sums", target.places.size * pitch)
+        places = np.arange(target.places.size, dtype=np.int64) * pitch
+        self(chunk, target._replace(places=places, sums=sums), stored=True)
+        last = (finish.mode, *finish.arrays, target.places, target.codes)
+        chunk.call(epilogue.finish_sums, sums, pitch, *last)
+
+    def count(
+        self,
+        chunk: Chunk,
+        layout: ImageLayout,
+        codes: Array,
+        plane: int,
+        sums: Array,
+        nonzero: Array,
+    ) -> None:
+        """Sums of one trit plane with ternary codes, and how many products are not 0."""
+        places = np.arange(0, sums.size, panels_for(self.layer.outputs) * PANEL)
+        for digit, results in ((nibble_layout.TERNARY, sums), (nibble_layout.NONZERO, nonzero)):
+            target = Target(places, _NO_CODES, results)
+            inputs = (layout, codes, "ternary", digit)
+            self._product(chunk, *inputs, plane, epilogue.STORE, 1, target)
+
+    @property
+    def _passes(self) -> list[tuple[Digit, int]]:
+        """Every digit of the codes with every trit plane of the weights."""
+        return [(digit, plane) for digit in self.digits for plane in range(self.layer.planes)]
+
+    def _product(
+        self,
+        chunk: Chunk,
+        layout: ImageLayout,
+        codes: Array,
+        kind: str,
+        digit: Digit,
+        plane: int,
+        mode: int,
+        factor: int,
+        target: Target,
+    ) -> None:
+        """One digit of codes of a kind with one trit plane."""
+        where = self._layout(layout, digit)
+        name = f"{self.step.target}/places {digit.kind} {digit.first}"
+        places = chunk.place_buffer(name, where, digit.dtype)
+        if plane == 0:
+            finder, how = nibble_product.place_finder(digit, kind, layout.channels)
+            starts = (position_starts(one, chunk.images) for one in (layout, where))
+            chunk.call(finder, codes, layout.planes, *how, *starts, places)
+        walk, pairs, runs = _walk(where, self.step.geometry, digit)
+        weights = self._packed(digit, plane, layout.channels, runs)
+        chunk.call(
+            nibble_product.convolve_nibbles,
+            places,
+            weights.nibbles,
+            window_starts(where, self.step.geometry, chunk.images),
+            walk,
+            pairs,
+            digit.tables(),
+            weights.base,
+            self.lanes,
+            panels_for(self.layer.outputs) * PANEL,
+            mode,
+            factor,
+            self.thresholds,
+            self.flips,
+            target.places,
+            target.codes,
+            target.sums,
+        )
+
+    def _layout(self, source: ImageLayout, digit: Digit) -> ImageLayout:
+        """Where places lie: one stands where packed codes have a word."""
+        channels = digit.steps(source.channels) * WORD_BITS
+        return ImageLayout(channels, source.height, source.width, 1, source.border)
+
+    def _packed(self, digit: Digit, plane: int, channels: int, runs: int) -> _Weights:
+        """Packed weights: two threads may both pack; a lock could be held over a fork."""
+        key = digit, plane, channels, runs
+        if key not in self._weights:
+            trits = as_windows(self.layer.trits[plane], self.layer, self.step.geometry)
+            steps = digit.steps(trits.shape[2]) * trits.shape[1]
+            pairs = runs * -(-steps // runs // 2) if runs else 0
+            begin = -2 * pairs * digit.bias
+            base = begin + digit.center * trits.sum(axis=(1, 2), dtype=np.int64)
+            self._weights[key] = _Weights(
+                nibble_layout.pack_nibbles(trits, runs, digit, self.lanes),
+                nibble_layout.spread_shorts(base, self.lanes, begin),
             )
-        if not self.single and finish.step is not None:
-            arguments = (sums, pitch, finish.mode, *finish.arrays, target.places, target.codes)
-            chunk.call(epilogue.finish_sums, *arguments)
+        return self._weights[key]
 
     def pays(self, layout: ImageLayout, images: int) -> bool:
         """Whether look-ups are faster than popcounts, by the cycles that either takes.
@@ -146,60 +203,13 @@ class NibbleProduct:
         gathering = windows * 8 * taps if gathered else 0
         return look_ups < popcounts + gathering
 
-    def _layout(self, source: ImageLayout, digit: Digit) -> ImageLayout:
-        """Where places lie: one stands where packed codes have a word."""
-        channels = digit.steps(source.channels) * WORD_BITS
-        return ImageLayout(channels, source.height, source.width, 1, source.border)
 
-    def _find_places(self, chunk: Chunk, digit: Digit) -> tuple[Array, Array, Array]:
-        """Places of the source codes, starts of the windows, and how they are walked."""
-        source = chunk.codes[self.step.source]
-        layout = self._layout(source.layout, digit)
-        name = f"{self.step.target}/places {digit.first}"
-        found = chunk.place_buffer(name, layout, digit.dtype)
-        finder, how = nibble_product.place_finder(digit, self.code.kind, source.layout.channels)
-        chunk.call(
-            finder,
-            source.codes,
-            source.layout.planes,
-            *how,
-            position_starts(source.layout, chunk.images),
-            position_starts(layout, chunk.images),
-            found,
-        )
-        offsets, steps = self._runs(source.layout, digit)
-        walk = nibble_layout.segments(offsets, steps, digit)
-        return found, window_starts(layout, self.step.geometry, chunk.images), walk
-
-    def _runs(self, source: ImageLayout, digit: Digit) -> tuple[Array, int]:
-        layout = self._layout(source, digit)
-        return merge_runs(tap_offsets(layout, self.step.geometry), layout.words, 1)
-
-    def _passes_for(self, chunk: Chunk) -> tuple[_Pass, ...]:
-        """Packed weights: two threads may both pack; a lock could be held over a fork."""
-        source = chunk.codes[self.step.source].layout
-        key = source.channels, len(self._runs(source, self.digits[0])[0])
-        if key not in self._passes:
-            windows = [as_windows(t, self.layer, self.step.geometry) for t in self.layer.trits]
-            self._passes[key] = tuple(
-                self._pack(digit, trits, plane, source)
-                for digit in self.digits
-                for plane, trits in enumerate(windows)
-            )
-        return self._passes[key]
-
-    def _pack(
-        self, digit: Digit, trits: npt.NDArray[np.int8], plane: int, source: ImageLayout
-    ) -> _Pass:
-        offsets, steps = self._runs(source, digit)
-        pairs = len(offsets) * -(-steps // 2)
-        base = digit.center * trits.sum(axis=(1, 2), dtype=np.int64) - 2 * pairs * digit.bias
-        return _Pass(
-            digit,
-            digit.coefficient * 3**plane,
-            nibble_layout.pack_nibbles(trits, len(offsets), digit, self.lanes),
-            nibble_layout.spread_shorts(base, self.lanes),
-        )
+@functools.lru_cache(maxsize=256)
+def _walk(layout: ImageLayout, geometry: Geometry, digit: Digit) -> tuple[Array, int, int]:
+    """How windows over places are walked, their pairs of steps, and their runs."""
+    offsets, steps = merge_runs(tap_offsets(layout, geometry), layout.words, 1)
+    walk = nibble_layout.segments(offsets, steps, digit)
+    return walk, int(walk[:, 1].sum()), len(offsets)
 
 
 def _digits(layer: Layer, codes: Codes) -> tuple[Digit, ...]:

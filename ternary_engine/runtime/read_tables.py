@@ -25,11 +25,10 @@ _NEGLIGIBLE = 2.0**-64
 
 @dataclass(frozen=True, eq=False)
 class RareTables:
-    """What `sampling.rare_change` needs, for any number of cells up to a limit."""
+    """What `noisy.change_rarely` needs, for outputs of so many cells."""
 
-    fraction_bits: int
     tails: UInt64Array
-    pitch: int
+    fraction_bits: int
     levels: UInt64Array
 
 
@@ -44,35 +43,31 @@ def _to_units(probability: Float64Array) -> UInt64Array:
 
 
 def _binomial_tails(cells: int, rate: float) -> Float64Array:
-    """P(more than k of n err) for n = 0 .. cells and k = 0 .. until negligible; float64 [n, k]."""
+    """P(more than k of the cells err) for k = 0 .. until negligible; float64 [k]."""
     if cells == 0:
-        return np.zeros((1, 1))
-    n = np.arange(cells + 1, dtype=np.float64)
+        return np.zeros(0)
+    n = float(cells)
     mass = [np.exp(n * np.log1p(-rate))]
     odds = rate / (1.0 - rate)
-    while len(mass) <= cells and mass[-1][-1] > _NEGLIGIBLE:
+    while len(mass) <= cells and (mass[-1] > _NEGLIGIBLE or len(mass) <= n * rate):
         k = len(mass)
-        mass.append(mass[-1] * np.maximum(n - k + 1, 0.0) / k * odds)
-    tails = np.cumsum(np.stack(mass[:0:-1]), axis=0)[::-1]
+        mass.append(mass[-1] * (n - k + 1) / k * odds)
+    tails = np.cumsum(np.array(mass[:0:-1]))[::-1]
     tails[0] = -np.expm1(n * np.log1p(-rate))  # without cancellation
-    return np.ascontiguousarray(tails.T)
+    return np.ascontiguousarray(tails)
 
 
-@functools.lru_cache(maxsize=64)
+@functools.lru_cache(maxsize=256)
 def rare_tables(changes: Changes, cells: int) -> RareTables:
-    """Tables for outputs that sense at most ``cells`` cells."""
+    """Tables for outputs of so many cells."""
     rate = max(sum(pair) for pair in changes)
-    tails = _to_units(_binomial_tails(cells, rate))
-    tails = np.concatenate([tails, np.zeros((len(tails), 1), np.uint64)], axis=1)
+    tails = np.append(_to_units(_binomial_tails(cells, rate)), np.uint64(0))
     fraction_bits = min(52, 64 - max(cells, 1).bit_length())
     unit = float(1 << fraction_bits)
     (plus1, plus2), (minus1, minus2), (rise, fall) = changes
     levels = [plus2, plus1 + plus2, minus2, minus1 + minus2, rise, rise + fall]
     return RareTables(
-        fraction_bits,
-        tails.reshape(-1),
-        tails.shape[1],
-        np.array([round(level / rate * unit) for level in levels], np.uint64),
+        tails, fraction_bits, np.array([round(level / rate * unit) for level in levels], np.uint64)
     )
 
 

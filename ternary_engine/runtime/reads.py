@@ -13,17 +13,16 @@ from ternary_engine.errors import LayerErrors
 from ternary_engine.kernels import convolution, epilogue, expand, noisy, pack, random
 from ternary_engine.kernels.layout import PANEL, panels_for
 from ternary_engine.runtime.cell_reads import Reads
-from ternary_engine.runtime.crossbar import CrossbarOperation, Target
-from ternary_engine.runtime.layout import ImageLayout, position_starts
-from ternary_engine.runtime.noise import Noise, sample_streams
-from ternary_engine.runtime.operations import SumsToCodes, channel_bits, plane_meaning
-from ternary_engine.runtime.read_tables import (
-    Changes,
-    FrequentTables,
-    RareTables,
-    frequent_tables,
-    rare_tables,
+from ternary_engine.runtime.crossbar import CrossbarOperation
+from ternary_engine.runtime.layout import (
+    ImageLayout,
+    position_starts,
+    tap_offsets,
+    window_starts,
 )
+from ternary_engine.runtime.noise import Noise, sample_streams
+from ternary_engine.runtime.operations import channel_bits, plane_meaning
+from ternary_engine.runtime.read_tables import Changes, frequent_tables, rare_tables
 from ternary_engine.runtime.values import Chunk
 from ternary_engine.runtime.weak_tables import TablesOfPlanes
 from ternary_engine.runtime.weights import PackedPlane, as_windows, pack_plane
@@ -36,23 +35,12 @@ Array = npt.NDArray[Any]
 # runs decides which random numbers are used, and those must not depend on how a batch is split.
 RARE_CANDIDATES = 1.0
 
-_NO_RARE = RareTables(52, np.zeros(0, np.uint64), 1, np.zeros(6, np.uint64))
-_NO_FREQUENT = FrequentTables(np.zeros(0, np.uint64), np.zeros((3, 6), np.int64))
-
 
 class Presentation(NamedTuple):
     """One read of the array: which inputs are on, and what its sums count."""
 
     which: int
     coefficient: int
-
-
-class Inputs(NamedTuple):
-    """Windows over the (non-zero, negative) planes of one presentation; how many are sensed."""
-
-    windows: Windows
-    counts: npt.NDArray[np.int32]
-    counts_pitch: int
 
 
 def is_symmetric(table: Array) -> bool:
@@ -76,30 +64,109 @@ class ReadErrors:
     operation: CrossbarOperation
     tables: TablesOfPlanes = field(default_factory=TablesOfPlanes)
     _group_members: dict[int, PackedPlane] = field(default_factory=dict)
+    _cell_places: dict[ImageLayout, tuple[Array, Array, int]] = field(default_factory=dict)
 
     def __call__(self, chunk: Chunk, noise: Noise, errors: LayerErrors) -> None:
         """Run on one chunk."""
-        operation = self.operation
-        layout = chunk.codes[operation.step.source].layout
-        planes = operation.planes(layout.channels, gated=True)
         presentations = self.presentations(errors)
         if noise.by_cell:
             self._by_cell(chunk, noise, errors, presentations)
-            return
-        single = len(planes) * len(presentations) == 1
-        target = operation.target(chunk) if single else operation.sums_target(chunk)
-        mode = operation.finish.mode if single else epilogue.STORE
+        elif self._are_rare(errors):
+            self._rarely(chunk, noise, errors, presentations)
+        else:
+            self._frequently(chunk, noise, errors, presentations)
+        self.operation.finish_sums(chunk)
+
+    def _are_rare(self, errors: LayerErrors) -> bool:
+        rate = max(sum(pair) for pair in changes_of(errors.table))
+        return self._cells * rate < RARE_CANDIDATES
+
+    def _rarely(
+        self,
+        chunk: Chunk,
+        noise: Noise,
+        errors: LayerErrors,
+        presentations: tuple[Presentation, ...],
+    ) -> None:
+        """Sums without errors, and what a few cells of each presentation change in them."""
+        operation, layer = self.operation, self.operation.layer
+        sums = operation.clean_sums(chunk)
+        tables = rare_tables(changes_of(errors.table), self._cells)
+        steps = (self._cells, 1) if layer.output_axis == 0 else (1, layer.outputs)
         number = 0
         for presentation in presentations:
-            inputs = self._inputs(chunk, presentation)
-            for j, plane in enumerate(planes):
-                factor = presentation.coefficient * 3**j
-                streams = self._streams(chunk, noise, number, len(target.places))
-                how = (epilogue.ADD if number else mode, factor)
-                self._products(chunk, plane, inputs, errors, streams, target, how)
+            layout, codes = self.presented(chunk, presentation)
+            starts = window_starts(layout, operation.step.geometry, chunk.images)
+            assert layer.pairs is not None
+            for plane, pairs in enumerate(layer.pairs):
+                noisy.change_rarely(
+                    codes,
+                    starts,
+                    *self._places(layout),
+                    pairs,
+                    *steps,
+                    tables.tails,
+                    tables.fraction_bits,
+                    tables.levels,
+                    self._streams(chunk, noise, number, starts.size),
+                    presentation.coefficient * 3**plane,
+                    sums.pitch,
+                    sums.sums,
+                )
                 number += 1
-        if not single and operation.finish.step is not None:
-            SumsToCodes(operation.finish.step, operation.finish.border)(chunk)
+
+    def _places(self, layout: ImageLayout) -> tuple[Array, Array, int]:
+        """Where an output's cells find their inputs; see `noisy.change_rarely`."""
+        if layout not in self._cell_places:
+            layer, geometry = self.operation.layer, self.operation.step.geometry
+            groups, taps = geometry.groups, tap_offsets(layout, geometry)
+            channels = np.arange(layout.channels)[:, None]
+            words = taps + (channels >> 6) * layout.planes
+            places = (words << 6 | channels & 63).astype(np.int32).reshape(-1)
+            group = np.arange(layer.outputs) // (layer.outputs // groups)
+            self._cell_places[layout] = places, group * self._cells, self._cells
+        return self._cell_places[layout]
+
+    def _frequently(
+        self,
+        chunk: Chunk,
+        noise: Noise,
+        errors: LayerErrors,
+        presentations: tuple[Presentation, ...],
+    ) -> None:
+        """Sums without errors, and what whole classes of cells change in them."""
+        operation = self.operation
+        tables = frequent_tables(changes_of(errors.table))
+        planes = operation.planes(chunk.codes[operation.step.source].layout.channels, gated=True)
+        single = len(planes) * len(presentations) == 1
+        results = operation.sums_target(chunk).sums if single else operation.clean_sums(chunk).sums
+        pitch = chunk.sums[operation.step.target].pitch
+        nonzero = chunk.sum_buffer("sums/nonzero", results.size)
+        part = results if single else chunk.sum_buffer("sums/part", results.size)
+        number = 0
+        for presentation in presentations:
+            layout, codes = self.presented(chunk, presentation)
+            windows = self._windows_of(chunk, layout, codes)
+            counts = self._counts(chunk, layout.channels, windows)
+            for j, plane in enumerate(planes):
+                if operation.nibbles is not None:
+                    operation.nibbles.count(chunk, layout, codes, j, part, nonzero)
+                else:
+                    noisy.count_products(
+                        windows.codes, plane.panels, *windows.arrays, part, nonzero
+                    )
+                noisy.change_frequently(
+                    part,
+                    nonzero,
+                    pitch,
+                    *counts,
+                    self._streams(chunk, noise, number, windows.starts.size),
+                    tables.tables,
+                    tables.shapes,
+                    presentation.coefficient * 3**j,
+                    results,
+                )
+                number += 1
 
     def _by_cell(
         self,
@@ -110,13 +177,7 @@ class ReadErrors:
     ) -> None:
         """Sums without errors, and what every single wrong read adds to them."""
         operation = self.operation
-        source = chunk.codes[operation.step.source]
-        planes = operation.planes(source.layout.channels)
-        target = operation.sums_target(chunk)
-        bases = operation.bases(source.layout, planes)
-        windows = operation.windows(chunk)
-        operation.products(chunk, windows, planes, bases, target, stored=True)
-        sums = chunk.sums[operation.step.target]
+        sums = operation.clean_sums(chunk)
         for number, presentation in enumerate(presentations):
             layout, codes = self.presented(chunk, presentation)
             x = self._decoded(chunk, layout, codes)
@@ -139,9 +200,16 @@ class ReadErrors:
                 factor = presentation.coefficient * 3**plane
                 values = np.tile(np.array([-factor, 0, factor], np.int32), (sums.channels, 1))
                 pitches = (sums.positions * sums.pitch, 1, sums.pitch)
-                reads.apply(reads.wrong(noise, errors), values, target.sums, pitches)
-        if operation.finish.step is not None:
-            SumsToCodes(operation.finish.step, operation.finish.border)(chunk)
+                reads.apply(reads.wrong(noise, errors), values, sums.sums, pitches)
+
+    @functools.cached_property
+    def _cells(self) -> int:
+        """Cells of an output, of one trit plane."""
+        return (
+            self.operation.layer.cells
+            // self.operation.layer.planes
+            // self.operation.layer.outputs
+        )
 
     @functools.cached_property
     def _windows(self) -> tuple[npt.NDArray[np.int8], ...]:
@@ -207,14 +275,12 @@ class ReadErrors:
             )
         return layout, codes
 
-    def _inputs(self, chunk: Chunk, presentation: Presentation) -> Inputs:
-        operation = self.operation
-        layout, codes = self.presented(chunk, presentation)
-        name = f"{operation.step.target}/inputs"
-        geometry, outputs = operation.step.geometry, operation.layer.outputs
-        windows = find_windows(chunk, layout, codes, geometry, outputs, name)
-        counts, pitch = self._counts(chunk, layout.channels, windows)
-        return Inputs(windows, counts, pitch)
+    def _windows_of(
+        self, chunk: Chunk, layout: ImageLayout, codes: npt.NDArray[np.uint64]
+    ) -> Windows:
+        step = self.operation.step
+        outputs, name = self.operation.layer.outputs, f"{step.target}/inputs"
+        return find_windows(chunk, layout, codes, step.geometry, outputs, name)
 
     def _counts(
         self, chunk: Chunk, channels: int, windows: Windows
@@ -264,39 +330,3 @@ class ReadErrors:
         streams[:, :, 0] = keys[:, None, 0] + counters * random.GOLDEN
         streams[:, :, 1] = keys[:, None, 1]
         return streams.reshape(positions, 2)
-
-    def _products(
-        self,
-        chunk: Chunk,
-        plane: PackedPlane,
-        inputs: Inputs,
-        errors: LayerErrors,
-        streams: npt.NDArray[np.uint64],
-        target: Target,
-        how: tuple[int, int],
-    ) -> None:
-        changes = changes_of(errors.table)
-        rate = max(sum(pair) for pair in changes)
-        rare = inputs.counts_pitch == 1 and plane.inputs * rate < RARE_CANDIDATES
-        few = rare_tables(changes, plane.inputs) if rare else _NO_RARE
-        many = _NO_FREQUENT if rare else frequent_tables(changes)
-        noisy.convolve_noisy(
-            inputs.windows.codes,
-            plane.panels,
-            *inputs.windows.arrays,
-            *how,
-            *self.operation.finish.arrays,
-            target.places,
-            target.codes,
-            target.sums,
-            inputs.counts,
-            inputs.counts_pitch,
-            streams,
-            rare,
-            few.fraction_bits,
-            few.tails,
-            few.pitch,
-            few.levels,
-            many.tables,
-            many.shapes,
-        )

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -29,13 +29,10 @@ from ternary_engine.runtime.layout import (
     window_counts,
     window_starts,
 )
-from ternary_engine.runtime.values import Chunk
+from ternary_engine.runtime.values import Chunk, Target
 from ternary_engine.runtime.weights import as_windows
 from ternary_engine.runtime.windows import is_gathered
 from ternary_engine.steps import Crossbar, Threshold
-
-if TYPE_CHECKING:
-    from ternary_engine.runtime.crossbar import Target
 
 Array = npt.NDArray[Any]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -38,6 +38,14 @@ class SumImages:
     def positions(self) -> int:
         """Positions of one image."""
         return self.height * self.width
+
+
+class Target(NamedTuple):
+    """Where a layer's results go: start of every position, codes as uint16, or sums."""
+
+    places: Array
+    codes: Array
+    sums: Array
 
 
 Call = tuple[Callable[..., Any], tuple[Any, ...]]

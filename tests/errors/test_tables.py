@@ -21,12 +21,9 @@ def test_binomial_tails(cells: int, rate: float) -> None:
     if cells * rate > 30:
         rate = 30 / cells
     tails = read_tables._binomial_tails(cells, rate)
-    assert tails.shape[0] == cells + 1
-    for n in {0, 1, cells // 3, cells - 1, cells} & set(range(cells + 1)):
-        k = np.arange(tails.shape[1])
-        exact = stats.binom.sf(k, n, rate)
-        np.testing.assert_allclose(tails[n], exact, rtol=1e-12, atol=2.0**-63)
-        assert stats.binom.sf(tails.shape[1], n, rate) < 2.0**-63, "what the table leaves out"
+    k = np.arange(tails.size)
+    np.testing.assert_allclose(tails, stats.binom.sf(k, cells, rate), rtol=1e-11, atol=2.0**-63)
+    assert stats.binom.sf(tails.size, cells, rate) < 2.0**-63, "what the table leaves out"
 
 
 def test_units_are_the_probabilities() -> None:

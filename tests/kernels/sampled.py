@@ -41,32 +41,8 @@ TABLE = np.array([[0.9, 0.02, 0.08], [0.1, 0.7, 0.2], [0.05, 0.05, 0.9]])
 
 
 @nb.njit
-def draw_rare(positive, negative, cells, tables, start, key1, out):
-    """`out`: changes of eight times as many outputs as there are words, by `rare_changes`."""
-    fraction_bits, tails, pitch, levels = tables
-    scratch = np.zeros((6, 65), np.uint64)
-    scratch[0, 64] = np.uint64(0xFFFFFFFFFFFFFFFF)
-    places, sums = np.empty(16, np.uint64), np.zeros(65, np.uint64)
-    words = out.size // 8
-    for first in range(0, words, 8):
-        found = np.uint64(0)
-        rows = min(8, words - first)
-        for row in range(rows):
-            at = (first + row) * 8
-            sums[row * 8 : row * 8 + 8] = 0
-            some = sampling.find_candidates(
-                row, load(positive, at), load(negative, at), cells, tails, pitch, start, key1,
-                first + row, scratch,
-            )  # fmt: skip
-            found |= np.uint64(some) << np.uint64(row * 8)
-        sampling.rare_changes(found, fraction_bits, tails, pitch, levels, scratch, places, sums)
-        for i in range(rows * 8):
-            out[first * 8 + i] = sums[i]
-
-
-@nb.njit
 def draw_frequent(cells, positive, negative, tables, shapes, start, key1, out):
-    """The same by `frequent_change`; ``cells`` is an array as well."""
+    """`out`: changes of eight times as many outputs as there are words, by `frequent_change`."""
     for word in range(out.size // 8):
         at = word * 8
         change = sampling.frequent_change(
@@ -79,12 +55,30 @@ def draw_frequent(cells, positive, negative, tables, shapes, start, key1, out):
 def rare(
     changes: Changes, cells: int, positive: np.ndarray, negative: np.ndarray, keys: np.ndarray
 ) -> np.ndarray:
-    """Changes of outputs that sense ``cells`` cells each, by candidates."""
-    tables = rare_tables(changes, cells)
-    parts = (tables.fraction_bits, tables.tails, tables.pitch, tables.levels)
-    out = np.zeros(positive.size, np.uint64)
-    draw_rare(positive.astype(np.uint64), negative.astype(np.uint64), cells, parts, *keys, out)
-    return out.view(np.int64)
+    """Changes of outputs that sense ``cells`` cells each, by candidates.
+
+    A layer of three times as many inputs, of which every third is on; signs of inputs take turns.
+    """
+    outputs = positive.size
+    product = np.zeros((outputs, cells), np.int8)
+    order = np.arange(cells)
+    product[order < positive[:, None]] = 1
+    product[(order >= positive[:, None]) & (order < (positive + negative)[:, None])] = -1
+    x = np.zeros(3 * cells, np.int8)
+    x[::3] = np.where(order % 2, -1, 1)
+    trits = np.ones((outputs, 3 * cells), np.int8)
+    trits[:, ::3] = product * x[::3]
+    codes = products.pack(x[None].astype(np.int64), products.make_codes("ternary")).reshape(-1)
+    order = np.arange(3 * cells)
+    places = (order >> 6) * 2 << 6 | order & 63
+    few = rare_tables(changes, 3 * cells)
+    sums = np.zeros(outputs, np.int32)
+    noisy.change_rarely(
+        np.append(codes, np.zeros(2, np.uint64)), np.zeros(1, np.int64), places.astype(np.int32),
+        np.zeros(outputs, np.int64), 3 * cells, pack_trits(trits), 3 * cells, 1, few.tails,
+        few.fraction_bits, few.levels, keys[None], 1, outputs, sums,
+    )  # fmt: skip
+    return sums.astype(np.int64)
 
 
 def frequent(
@@ -162,25 +156,25 @@ def _expand() -> Arrays:
     return tuple(found)
 
 
-def noisy_sums(seed: int, *, use_rare: bool, changes: Changes, keys: np.ndarray) -> Arrays:
-    """`convolve_noisy` on random operands: sums, and those without errors."""
+def noisy_sums(seed: int, *, changes: Changes, keys: np.ndarray) -> Arrays:
+    """`count_products` and `change_frequently`: sums, those without errors, and cells sensed."""
     operands = make("ternary", 70, 35, 7, runs=2, pixels=2, seed=seed)
     counts = np.zeros(len(operands.starts), np.int32)
     codes, tables = operands.packed_codes(), operands.tables()
     noisy.count_inputs(codes, tables[0], tables[1], tables[2], counts)
     streams = np.stack([keys + np.array([i << 20, 0], np.uint64) for i in range(len(counts))])
-    few = rare_tables(changes, operands.weights[0].size)
     many = frequent_tables(changes)
     pitch = operands.panels * 16
-    noisy_out, clean = (np.zeros(len(counts) * pitch, np.int32) for _ in range(2))
+    sums, nonzero, clean = (np.zeros(len(counts) * pitch, np.int32) for _ in range(3))
+    noisy.count_products(codes, operands.packed_weights(), *tables, sums, nonzero)
+    results = sums.copy()
+    noisy.change_frequently(
+        sums, nonzero, pitch, counts, 1, streams, many.tables, many.shapes, 1, results
+    )
     targets = np.arange(len(counts)) * pitch
     finish = (0, 1, NO_THRESHOLDS, np.zeros(0, np.uint16), targets, NO_CODES)
-    noisy.convolve_noisy(
-        codes, operands.packed_weights(), *tables, *finish, noisy_out, counts, 1, streams,
-        use_rare, few.fraction_bits, few.tails, few.pitch, few.levels, many.tables, many.shapes,
-    )  # fmt: skip
     convolution.convolve_gated(codes, operands.packed_weights(), *tables, *finish, clean)
-    return noisy_out, clean, counts
+    return results, clean, counts
 
 
 def _cell_reads() -> Arrays:
@@ -208,8 +202,7 @@ CASES: dict[str, Callable[[], Arrays]] = {
     "alias tables": _alias,
     "faults": _faults,
     "expand": _expand,
-    "noisy products, rare": lambda: noisy_sums(1, use_rare=True, changes=UNEVEN, keys=KEYS),
-    "noisy products, frequent": lambda: noisy_sums(1, use_rare=False, changes=EVEN, keys=KEYS),
+    "noisy products": lambda: noisy_sums(1, changes=EVEN, keys=KEYS),
     "cell reads": _cell_reads,
 }
 
