@@ -17,6 +17,11 @@ COLOUR = re.compile(rb"\x1b\[[0-9;]*3[0-9]")
 COMMAND = [sys.executable, "-m", "ternary_engine"]
 
 
+def heed_interrupts() -> None:
+    """Undo what a shell does to programs in its background, which ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def _on_a_terminal(*arguments: str, **environment: str) -> bytes:
     """Run the command with its stderr on a pseudo-terminal."""
     pty = pytest.importorskip("pty")
@@ -48,7 +53,9 @@ def test_no_color_is_honoured() -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT to send")
 def test_interrupt_gives_130() -> None:
     arguments = ["bench", "mlp_ternary", "--seconds", "60"]
-    with subprocess.Popen([*COMMAND, *arguments], stderr=subprocess.PIPE, text=True) as running:
+    with subprocess.Popen(
+        [*COMMAND, *arguments], stderr=subprocess.PIPE, text=True, preexec_fn=heed_interrupts
+    ) as running:
         assert running.stderr
         assert any("timing" in line for line in iter(running.stderr.readline, ""))
         running.send_signal(signal.SIGINT)

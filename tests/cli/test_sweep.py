@@ -171,6 +171,7 @@ def test_ctrl_c_keeps_rows_and_says_how_to_go_on(files: dict[str, Path]) -> None
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # in a background too
     )
     try:
         deadline = time.monotonic() + 60
