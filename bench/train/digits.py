@@ -124,7 +124,11 @@ def main() -> None:
         if options.epochs:
             plan = replace(plan, recipe=replace(plan.recipe, cycles=(options.epochs,)))
         table[name] = make(name, plan, options.out, options.runs)
-        save_json(table_path, {key: table[key] for key in PLANS if key in table})
+        order = [
+            *(key for key in PLANS if key in table),
+            *(key for key in table if key not in PLANS),
+        ]
+        save_json(table_path, {key: table[key] for key in order})
         print(f"{name}: test accuracy {table[name]['accuracy']:.2%}")
 
 

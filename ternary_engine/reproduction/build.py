@@ -28,7 +28,10 @@ PANELS = (
     "transients",
     "reads",
     "conditions",
+    "sizes",
+    "cifar",
     "digits",
+    "taught",
 )
 PAGE, TEXT, CLAIMS = "index.html", "README.md", "claims.csv"
 

@@ -92,8 +92,10 @@ def _panel(panel: Panel, folder: Path) -> Markup:
 
 def _picture(picture: Picture, folder: Path) -> Markup:
     content = base64.b64encode((folder / f"{picture.name}.png").read_bytes()).decode()
+    style = ' style="max-width:100%"' if picture.wide else ""
     shown = Markup(
-        f'<img class="plot" alt="{escape(picture.caption)}" src="data:image/png;base64,{content}">'
+        f'<img class="plot"{style} alt="{escape(picture.caption)}" '
+        f'src="data:image/png;base64,{content}">'
     )
     return figure(shown, picture.caption)
 

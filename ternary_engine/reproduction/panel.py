@@ -95,11 +95,13 @@ class Picture:
         name: of the file.
         axes: of a matplotlib figure.
         caption: what it shows and where it comes from.
+        wide: whether it takes the width of the page.
     """
 
     name: str
     axes: Axes
     caption: str
+    wide: bool = False
 
 
 @dataclass(frozen=True, eq=False)

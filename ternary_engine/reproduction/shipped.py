@@ -7,7 +7,7 @@ import functools
 from pathlib import Path
 from typing import Any
 
-__all__ = ["NOTE", "networks", "resilience"]
+__all__ = ["NOTE", "networks", "resilience", "taught"]
 
 FOLDER = Path(__file__).resolve().parent / "results"
 NOTE = "CIFAR-10 as JPEG re-compressed images: slightly below figures on the original pixels."
@@ -25,6 +25,12 @@ def networks() -> tuple[dict[str, Any], ...]:
 def resilience() -> tuple[dict[str, Any], ...]:
     """One row for each trial under errors, see `study`; with the network's name and kind."""
     return _read("resilience.csv")
+
+
+@functools.cache
+def taught() -> tuple[dict[str, Any], ...]:
+    """One row for each trial of perceptrons of digits, trained with errors and without."""
+    return _read("taught.csv")
 
 
 def _read(name: str) -> tuple[dict[str, Any], ...]:

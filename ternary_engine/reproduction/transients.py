@@ -51,6 +51,7 @@ def panel(setting: Setting) -> Panel:
                 _waves(device),
                 "Model, parameters chosen. Outputs while a +1 and a 0 are read; "
                 "the dotted line is the sense time.",
+                wide=True,
             ),
             Picture(
                 "separation",
