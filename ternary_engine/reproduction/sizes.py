@@ -99,10 +99,9 @@ def _ahead(groups: dict[tuple[int, str], list[Row]]) -> Claim:
         gap, error = _gap(_accuracies(ternary), _accuracies(binary))
         found.append(f"{100 * gap:+.1f} ± {100 * error:.1f} pt at f = {size}")
         verdicts.append(gap > _SIGMAS * error)
-    verdict: Verdict = "not tested"
-    if verdicts:
-        verdict = "holds" if all(verdicts) else "holds in part" if any(verdicts) else verdict
-        verdict = verdict if any(verdicts) else "does not hold"
+    verdict: Verdict = "not tested" if not verdicts else "does not hold"
+    if any(verdicts):  # one size is not every size
+        verdict = "holds" if all(verdicts) and len(verdicts) > 1 else "holds in part"
     return Claim(
         "Ternary networks outperform binary ones at every model size (CIFAR-10)",
         "deck",

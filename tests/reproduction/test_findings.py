@@ -41,6 +41,10 @@ def test_tolerance_is_a_point(accuracy: float, verdict: str) -> None:
     assert f"{100 * (0.9 - accuracy):.2f} pt per read" in claim.found
 
 
+def test_nothing_measured_is_not_tolerance() -> None:
+    assert findings.standard(_rows("T", {1e-4: 0.9}), ["B"], "data").verdict == "does not hold"
+
+
 @pytest.mark.parametrize(
     ("ternary", "binary", "verdict"),
     [
@@ -112,12 +116,22 @@ def test_sizes_weigh_the_gap_against_the_spread(
     packed: float | None,
     verdicts: tuple[str, str],
 ) -> None:
-    rows = [_network(8, "ternary", n, one, packed) for n, one in enumerate(ternary)]
-    rows += [_network(8, "binary", n, one) for n, one in enumerate(binary)]
+    rows = []
+    for f in (8, 16):
+        rows += [_network(f, "ternary", n, one, packed) for n, one in enumerate(ternary)]
+        rows += [_network(f, "binary", n, one) for n, one in enumerate(binary)]
     monkeypatch.setattr(shipped, "networks", lambda: tuple(rows))
     panel = sizes.panel(Setting())
     assert tuple(claim.verdict for claim in panel.claims[:2]) == verdicts
-    assert [line[1] for line in panel.tables[0].rows] == ["B/B", "T/T"]
+    assert [line[:2] for line in panel.tables[0].rows] == [
+        (f, kind) for f in (8, 16) for kind in ("B/B", "T/T")
+    ]
+
+
+def test_one_size_is_not_every_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = (_network(8, "ternary", 0, 0.6), _network(8, "binary", 0, 0.5))
+    monkeypatch.setattr(shipped, "networks", lambda: rows)
+    assert sizes.panel(Setting()).claims[0].verdict == "holds in part"
 
 
 def test_sizes_without_a_pair_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
