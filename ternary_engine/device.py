@@ -24,6 +24,7 @@ from ternary_engine.physics.programming import (
 
 __all__ = [
     "PRESETS",
+    "STATES",
     "Device",
     "Drift",
     "Empirical",
@@ -34,7 +35,7 @@ __all__ = [
 ]
 
 State = Literal["lrs", "hrs"]
-_STATES = ("lrs", "hrs")
+STATES: tuple[State, State] = ("lrs", "hrs")
 _BISECTIONS = 100
 _PULSE = 40  # bits of a counter below the number of the pulse
 
@@ -310,7 +311,7 @@ class Device:
 def check_state(state: Any) -> State:
     """``"lrs"`` or ``"hrs"``, in any case."""
     found = state.lower() if isinstance(state, str) else state
-    if found not in _STATES:
+    if found not in STATES:
         raise ValueError(f"state: got {state!r}; it takes 'lrs' or 'hrs'")
     return cast(State, found)
 

@@ -76,9 +76,9 @@ class Network:
         return {name: value for name, value in self.__dict__.items() if name != "_runner"}
 
     @property
-    def read_errors(self) -> Mapping[str, LayerErrors]:
-        """Errors of every read that are the network's own, by layer: those of a chip's cells."""
-        return {}
+    def read_errors(self) -> Mapping[str, LayerErrors] | None:
+        """Errors of every read that are a chip's own, by layer; None for a network."""
+        return None
 
     def run(
         self,
@@ -155,6 +155,9 @@ class Network:
 
         Raises:
             TypeError, ValueError: as for `run`; both ``errors`` and ``device``, or neither.
+
+        Warns:
+            PhysicsWarning: the sense time is too short for most of the stored +1 and -1.
         """
         from ternary_engine.errors import check_seed, resolve_errors
         from ternary_engine.runtime import programmed
@@ -169,7 +172,7 @@ class Network:
                 )
             resolved = resolve_errors(errors, self.layers)
             return programmed(self, resolved, check_seed(seed))
-        from ternary_engine.chips.chip import make_chip
+        from ternary_engine.chips.chip import make_chip, warn_if_useless
         from ternary_engine.chips.design import ChipDesign
 
         if errors is not None:
@@ -179,6 +182,7 @@ class Network:
             )
         made: dict[str, Any] = {"device": device, "sense": sense}
         design = ChipDesign(**made, array=array, outputs=outputs, verify=verify, repair=repair)
+        warn_if_useless(self, design)
         return make_chip(self, design, check_seed(seed))
 
     def save(self, path: str | os.PathLike[str]) -> None:

@@ -5,25 +5,26 @@ from __future__ import annotations
 import dataclasses
 import functools
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from ternary_engine.chips.cells import LayerCells, Programmed
 from ternary_engine.chips.design import ChipDesign, Repair
 from ternary_engine.chips.table import CellTable, layer_rates, layer_table, misreads
 from ternary_engine.chips.weak import WeakCells, read_errors
-from ternary_engine.device import Drift
+from ternary_engine.device import STATES, Drift
 from ternary_engine.errors import LayerErrors, check_seed
 from ternary_engine.layer import Layer
 from ternary_engine.network import Network
 from ternary_engine.physics import checks
 from ternary_engine.physics.distributions import FloatArray
+from ternary_engine.physics.offsets import offset_table
 from ternary_engine.physics.programming import REFERENCE
 
-__all__ = ["Chip", "make_chip"]
-
-_USELESS = 0.5
+__all__ = ["Chip", "make_chip", "warn_if_useless"]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -250,7 +251,6 @@ def make_chip(
         layers.append(sensed)
         if len(cells):
             weak[layer.name] = cells
-    _warn_if_useless(network.layers, layers, design)
     fields = {f.name: getattr(network, f.name) for f in dataclasses.fields(Network)}
     return Chip(
         **fields | {"layers": tuple(layers)},
@@ -263,19 +263,17 @@ def make_chip(
     )
 
 
-def _warn_if_useless(stored: Sequence[Layer], usual: Sequence[Layer], design: ChipDesign) -> None:
-    """Say so where most +1 and -1 are read as 0: the sense time resolves nothing."""
-    ones = dropped = 0
-    for one, other in zip(stored, usual, strict=True):
-        if one.pairs is not None:
-            there = one.trits != 0
-            ones += int(there.sum())
-            dropped += int((there & (other.trits == 0)).sum())
-    if dropped > _USELESS * ones:
+def warn_if_useless(network: Network, design: ChipDesign) -> None:
+    """Say so where the sense time does not resolve an LRS against an HRS, at their medians."""
+    if all(layer.binary or not layer.cells for layer in network.layers):
+        return
+    low, high = (np.array([design.device.resistance(s).median]) for s in STATES)
+    plus, _ = offset_table(design.sense).margins(low, high, np.zeros(1))
+    if plus[0] <= 0.0:
         warnings.warn(
-            f"sense time of {design.sense.sense_time:.3g} s: too short, "
-            f"{100 * dropped / ones:.3g} % of the stored +1 and -1 are read as 0 at "
-            f"{design.sense.supply:g} V",
+            f"sense time of {design.sense.sense_time:.3g} s: too short, {low[0]:.3g} against "
+            f"{high[0]:.3g} ohms do not resolve at {design.sense.supply:g} V, so that most of the "
+            "stored +1 and -1 are read as 0",
             checks.PhysicsWarning,
             stacklevel=3,
         )

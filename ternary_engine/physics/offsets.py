@@ -48,7 +48,7 @@ class OffsetTable:
         step: from node to node. series: ohms in series with each device.
         reach: volts; for offsets up to this the table is accurate.
         error: volts; largest error found within the reach, in the middles of some 200 meshes
-            up to 10 megohms.
+            up to 5 megohms.
     """
 
     values: FloatArray
@@ -156,7 +156,7 @@ def offset_table(sense: SenseAmp, settled: bool = False) -> OffsetTable:
 def _error(sense: SenseAmp, table: OffsetTable, settled: bool) -> float:
     """Largest error in the middles of meshes, where it is largest, of some within the reach."""
     middles = _KNEE / np.expm1(table.step * (np.arange(len(table.values) - 1) + 0.5))
-    middles = middles[middles < _KNEE]
+    middles = middles[middles < 0.5 * _KNEE]
     r_bl, r_blb = (one.ravel() for one in np.meshgrid(middles, middles, indexing="ij"))
     found, _ = table.margins(r_bl - table.series, r_blb - table.series, np.zeros(r_bl.size))
     inside = np.flatnonzero(np.abs(found) < table.reach)

@@ -163,8 +163,9 @@ def replayed(record: ErrorRecord, network: Network) -> Noise:
     unknown = sorted(set(record.layers) - known)
     if unknown:
         raise ValueError(f"replay: the record has errors of layers {unknown}; got none so named")
+    own = network.read_errors or {}
     errors = {
-        name: network.read_errors.get(name) or LayerErrors(one.table, one.per)
+        name: own.get(name) or LayerErrors(one.table, one.per)
         for name, one in record.layers.items()
     }
     return Noise(errors, 0, record.batch_size, replay=record)

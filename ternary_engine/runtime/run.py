@@ -59,7 +59,7 @@ class Runner:
         self, errors: Errors | None, seed: int | None, batch: int, record: bool
     ) -> Noise | None:
         own = self.network.read_errors
-        if errors is not None and own:
+        if errors is not None and own is not None:
             raise ValueError(
                 "errors: this network is a chip, whose cells err by themselves; "
                 "run its `stored` network with errors instead"

@@ -28,8 +28,8 @@ CASES = [
 def pairs(seed: int, n: int) -> tuple[np.ndarray, np.ndarray]:
     """Resistances all over the place, and some that are nearly equal."""
     random = np.random.default_rng(seed)
-    r1 = np.exp(random.uniform(np.log(300), np.log(9e6), n))
-    r2 = np.exp(random.uniform(np.log(300), np.log(9e6), n))
+    r1 = np.exp(random.uniform(np.log(300), np.log(5e6), n))
+    r2 = np.exp(random.uniform(np.log(300), np.log(5e6), n))
     near = random.random(n) < 0.3
     return r1, np.where(near, r1 * np.exp(random.normal(0, 0.1, n)), r2)
 
