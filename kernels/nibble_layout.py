@@ -216,7 +216,7 @@ def pack_nibbles(trits: Int8Array, runs: int, digit: Digit, lanes: int) -> npt.N
     padded = np.zeros((outputs, taps, steps * digit.channels), np.int8)
     padded[..., :channels] = trits
     split = padded.reshape(outputs, taps * steps, digit.channels)
-    worth = np.left_shift(1, np.arange(digit.channels))
+    worth = np.left_shift(1, np.arange(digit.channels)).astype(np.uint8)  # not int64: memory
     nonzero, negative = (split != 0) @ worth, (split < 0) @ worth
     nibbles = {"binary": negative, "nonzero": nonzero}.get(digit.kind, nonzero | negative << 2)
     each = taps * steps // runs if runs else 0
