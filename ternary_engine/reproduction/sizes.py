@@ -35,7 +35,8 @@ def panel(setting: Setting) -> Panel:
         f"{shipped.NOTE} A VGG with f filters in its first convolution, all kinds trained alike "
         "in a short recipe for small machines (bench/train/README.md): these networks have seen a "
         "few epochs of the published 700, so levels lie far below the talk's, and the gaps need "
-        "not be those of networks trained to the end. A validation split chose the epoch.",
+        "not be those of networks trained to the end; two settings of the recipe were chosen on "
+        "T/T alone. A validation split chose the epoch.",
         (_ahead(groups), _packed(rows), _published()),
         (
             Picture(
