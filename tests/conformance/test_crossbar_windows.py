@@ -19,7 +19,7 @@ from tests.networks import Builder
 FLOAT = TensorProto.FLOAT
 QUICK = settings(max_examples=25, deadline=None, derandomize=True,
                  suppress_health_check=list(HealthCheck))  # fmt: skip
-LONG = settings(QUICK, max_examples=120)
+LONG = settings(QUICK, max_examples=60)
 ACTIVATIONS = st.sampled_from(["ternary", "binary", "uint2", "uint4", "int3", "qdq"])
 
 
