@@ -27,6 +27,8 @@ def main() -> None:
     )
     for outcome, count in run.outcomes.most_common():
         print(f"{count:7} {outcome}")
+    for finding in run.findings:
+        print(f"\n{finding}")
     print(f"\n{time.perf_counter() - started:.0f} s, {len(run.findings)} findings")
 
 

@@ -127,6 +127,8 @@ def _change_list(
         del items[:]
     elif kind == "add" or not items:
         _append(items, field, others, names, draw)
+    elif kind == "repeat" and is_message:
+        _add(items, draw.choice(list(items)))
     elif kind == "repeat":
         items.append(draw.choice(list(items)))
     elif kind == "swap":
@@ -148,7 +150,7 @@ def _append(
     if field.type == Field.TYPE_MESSAGE:
         alike = [o for o in others if o.DESCRIPTOR is field.message_type]
         if alike:
-            items.add().CopyFrom(draw.choice(alike))
+            _add(items, draw.choice(alike))
         else:
             items.add()
         return
@@ -157,6 +159,13 @@ def _append(
         items.append(_value(field, empty, names, draw))
     except (ValueError, TypeError):
         items.append(empty)
+
+
+def _add(items: Any, message: Any) -> None:
+    """Append a copy, which may be of what the list lies in."""
+    copy = type(message)()
+    copy.CopyFrom(message)
+    items.add().CopyFrom(copy)
 
 
 def _swap(items: Any, first: int, second: int, *, is_message: bool) -> None:

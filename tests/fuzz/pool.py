@@ -50,7 +50,7 @@ class Campaign:
     ) -> None:
         self.seed, self.aloud = seed, aloud
         self.outcomes: collections.Counter[str] = collections.Counter()
-        self.findings: list[Finding] = []
+        self._found: list[tuple[Job, str]] = []
         self._folder = Path(tempfile.mkdtemp(prefix="ternary-engine-fuzz-"))
         self._lock = threading.Lock()
         shards = [list(jobs[start::children]) for start in range(children)]
@@ -59,6 +59,7 @@ class Campaign:
             thread.start()
         for thread in threads:
             thread.join()
+        self.findings = [self._save(*found) for found in self._found]
 
     def _work(self, jobs: list[Job]) -> None:
         while jobs:
@@ -108,15 +109,17 @@ class Campaign:
             return done, phase, status, errors.read()[-2000:]
 
     def _note(self, job: Job, outcome: str) -> None:
-        family, number = job
+        found = outcome.startswith("FOUND")
         with self._lock:
-            self.outcomes[outcome.split(":")[0] if "FOUND" in outcome else outcome] += 1
-            if not outcome.startswith("FOUND"):
-                return
-            case = cases.make(family.removeprefix("command: "), number, self.seed)
-            saved = self._folder / f"{family} {number}".replace(" ", "-").replace(":", "")
-            saved.write_bytes(case.data)
-            found = Finding(family, number, case.origin, outcome[6:], saved)
-            self.findings.append(found)
-            if self.aloud:
-                print(found, file=sys.stderr, flush=True)
+            self.outcomes[outcome.split(":")[0] if found else outcome] += 1
+            if found:
+                self._found.append((job, outcome.removeprefix("FOUND ")))
+                if self.aloud:
+                    print(*job, outcome, file=sys.stderr, flush=True)
+
+    def _save(self, job: Job, what: str) -> Finding:
+        family, number = job
+        case = cases.make(family.removeprefix("command: "), number, self.seed)
+        saved = self._folder / f"{family} {number}".replace(" ", "-").replace(":", "")
+        saved.write_bytes(case.data)
+        return Finding(family, number, case.origin, what, saved)
