@@ -12,6 +12,7 @@ from ternary_engine.sweeps import read_results
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+SLOW = ("supply",)  # makes many chips
 TOLD = {
     "resilience": "one point of accuracy is lost at a bit error rate of 0.",
     "protection": "protect linear",
@@ -24,7 +25,13 @@ def test_all_are_tested() -> None:
     assert {path.stem for path in EXAMPLES} == set(TOLD)
 
 
-@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(path, id=path.stem, marks=[pytest.mark.slow] * (path.stem in SLOW))
+        for path in EXAMPLES
+    ],
+)
 def test_example(path: Path, tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-W", "error", str(path), str(tmp_path), "8"],
