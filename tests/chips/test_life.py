@@ -108,7 +108,7 @@ def test_write_verify_pays(seed: int) -> None:
 
 @pytest.mark.parametrize("name", ["two trit planes", "real, columns", "groups", "binary groups"])
 def test_weak_cells_as_data(name: str, seed: int) -> None:
-    device = te.Device(hrs=LogNormal(1.2e5, 0.4), stuck_lrs=0.05)
+    device = te.Device(hrs=LogNormal(1.2e5, 0.4), stuck_lrs=0.4)
     single, chip = program(name, seed, device=device)
     table = chip.weak_cells()
     wrong = chip.misreads("layer")
