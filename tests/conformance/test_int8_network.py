@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import numpy as np
@@ -26,9 +25,7 @@ def test_every_integer(tmp_path: Path, form: str, per_channel: bool, signed: boo
     model = quantised.static(
         tmp_path, form, per_channel=per_channel, signed=signed, network=quantised.mobilenet
     )
-    started = time.process_time()
     network = te.convert(model)
-    assert time.process_time() - started < 20
     assert len(network.layers) == LAYERS
     assert {layer.placement for layer in network.layers} == {"crossbar"}
     assert {layer.input for layer in network.layers} <= {"8 bits", "9 bits"}

@@ -183,10 +183,11 @@ def test_free_sizes_need_a_sample() -> None:
 
 
 def test_vgg_of_8_8_million_weights_is_mapped_fast() -> None:
+    started = time.process_time()
     net = te.convert(networks.vgg(128))
-    started = time.perf_counter()
+    converted = time.process_time()
     mapping = te.map(net, array=(32, 32))
-    assert time.perf_counter() - started < 2.0
+    assert time.process_time() - converted < 0.5 * (converted - started)
     assert mapping.layers[0].input == "real"
     assert mapping.layers[0].reads == 1024
     assert mapping.totals["cells"] == sum(layer.cells for layer in net.layers) == 8_774_016

@@ -141,7 +141,7 @@ def test_other_files_are_refused_and_left_alone(
 
 
 def test_resuming_many_rows_is_quick(task: Any, tmp_path: Path) -> None:
-    """100,000 rows in under 1 s of processor time, which other programs do not stretch."""
+    """100,000 rows in a few times what it takes Python to read them as a table."""
     path = tmp_path / "many.csv"
     te.sweep(*task, points=[0.1], trials=1, out=path, workers=1)
     header, first = _lines(path)
@@ -150,11 +150,15 @@ def test_resuming_many_rows_is_quick(task: Any, tmp_path: Path) -> None:
     rows = (b"%s-%d,%s,,,0,%d,%s" % (name, trial, middle, trial, end) for trial in range(100_000))
     path.write_bytes(header + b"".join(rows))
     before = path.read_bytes()
-    taken = []
+    taken, reading = [], []
     for _ in range(3):
+        started = time.process_time()
+        with path.open(newline="") as file:
+            assert sum(1 for _ in csv.DictReader(file)) == 100_000
+        reading.append(time.process_time() - started)
         started = time.process_time()
         results = te.sweep(*task, points=[0.1], trials=100_000, out=path)
         taken.append(time.process_time() - started)
         assert len(results) == 100_000
-    assert min(taken) < 1.0
+    assert min(taken) < 4 * min(reading)
     assert path.read_bytes() == before
