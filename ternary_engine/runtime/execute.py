@@ -103,11 +103,14 @@ class Plan:
     ) -> Mapping[str, Array]:
         """Run samples ``first`` up to ``last``; the outputs hold until the worker's next run."""
         mixed = self.network.batching == "whole"
-        chunk: Chunk = getattr(self._workers, "chunk", None) or Chunk(mixed=mixed)
+        size_key = self._key(inputs, noise)
+        chunk: Chunk | None = getattr(self._workers, "chunk", None)
+        if chunk is None or size_key not in self._sample_bytes:
+            chunk = Chunk(mixed=mixed)  # what other runs left behind is no memory of these samples
         self._workers.chunk = chunk
         chunk.images, chunk.first, chunk.noise = last - first, first, noise
         part = samples_of(self.network, inputs, first, last)
-        key = (self._key(inputs, noise), chunk.images)
+        key = (size_key, chunk.images)
         if noise is None and key in chunk.tapes:
             return chunk.tapes[key].play(part)
         outputs = self._run_operations(chunk, part, key)

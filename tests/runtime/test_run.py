@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+import ternary_engine as te
 from ternary_engine.network import Network, Port
 from ternary_engine.runtime import execute
 from ternary_engine.steps import Geometry
+from tests import networks
 from tests.runtime.builder import Builder, check
 
 PADDED = Geometry((3, 3), pads=(1, 1, 1, 1))
@@ -234,3 +236,20 @@ def test_several_inputs() -> None:
         doubled.run(x)
     with pytest.raises(ValueError, match="differ in their number of samples"):
         doubled.run({"x": x, "unused": other[:2]})
+
+
+@pytest.mark.parametrize("first", ["clean", "noisy"])
+def test_how_large_chunks_are_does_not_depend_on_earlier_runs_of_another_kind(first: str) -> None:
+    """What runs with errors keep in the buffers once counted as memory of error-free samples."""
+    x = np.random.default_rng(0).integers(-1, 2, (600, 256)).astype(np.float32)
+    how = {"clean": {}, "noisy": {"errors": te.SenseErrors.from_ber(1e-2), "seed": 1}}
+    kinds = sorted(how, key=lambda kind: kind != first)
+    sizes = {}
+    for order in (kinds, kinds[:1], kinds[1:]):
+        net = te.convert(networks.mlp((256, 64)))
+        for kind in order:
+            net.run(x, threads=1, **how[kind])
+        sizes[len(order), order[-1]] = dict(net._runner.plan._sample_bytes)
+    both = sizes[2, kinds[1]]
+    assert len(both) == 2
+    assert both == sizes[1, kinds[0]] | sizes[1, kinds[1]]
