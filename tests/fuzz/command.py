@@ -58,13 +58,14 @@ def _call(arguments: list[str]) -> tuple[int, str]:
             os.dup2(held, 2)
             os.close(held)
         written.seek(0)
-        text = err.getvalue() + written.read()
-    if status == 0 and "onnxruntime:" in text:
-        return status, f"noise on stderr: {text}"
+        noise = written.read()
+    text = err.getvalue() + noise
+    if ":onnxruntime:" in noise:
+        return status, f"noise on stderr: {noise}"
     if status not in (0, 2) or "Traceback" in text + out.getvalue():
         return status, f"exit status {status}: {text}"
     if status == 2:
         lines = [line for line in text.splitlines() if line.startswith("error: ")]
-        if len(lines) != 1 or out.getvalue() or "onnxruntime:" in text:
+        if len(lines) != 1 or out.getvalue():
             return status, f"not one clear line: {text!r} {out.getvalue()!r}"
     return status, ""
