@@ -1,4 +1,4 @@
-"""Machine code of the ternary product: full vectors, fused logic, no accumulator in memory.
+"""Machine code of the products: full vectors, fused logic, no accumulator in memory.
 
 Compiled in a fresh process with an empty cache (code from a cache cannot be inspected) for the
 machine at hand, and from the same source for a 64-bit ARM.
@@ -11,40 +11,56 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import llvmlite.binding as llvm
 import numba as nb
 import pytest
 
+from ternary_engine.kernels.nibbles import pay_here
+
 pytestmark = pytest.mark.skipif(
     bool(nb.config.DISABLE_JIT), reason="no machine code with the JIT off"
 )
 
 COMPILE = """
-import json
+import json, sys
 from numba import types as t
-from ternary_engine.kernels import convolution
+from ternary_engine.kernels import convolution, nibble_product
 u64, i64 = t.Array(t.uint64, 1, "C"), t.Array(t.int64, 1, "C")
-u16, i32 = t.Array(t.uint16, 1, "C"), t.Array(t.int32, 1, "C")
-n = t.int64
-gated = convolution.convolve_gated
-gated.compile((u64, u64, i64, i64, n, i64, n, n, u64, u16, i64, u16, i32))
-(asm,), (ir,) = gated.inspect_asm().values(), gated.inspect_llvm().values()
+u8, u16, i32 = t.Array(t.uint8, 1, "C"), t.Array(t.uint16, 1, "C"), t.Array(t.int32, 1, "C")
+n, i64_2 = t.int64, t.Array(t.int64, 2, "C")
+end = n, n, u64, u16, i64, u16, i32
+kernel, types = {
+    "gated": (convolution.convolve_gated, (u64, u64, i64, i64, n, i64, *end)),
+    "masked": (convolution.convolve_masked, (u64, u64, i64, i64, n, i64, i64, i32, u64, *end)),
+    "plain": (convolution.convolve_plain, (u64, u64, i64, i64, n, i64, i32, u64, *end)),
+    "nibbles": (
+        nibble_product.convolve_nibbles,
+        (u8, u64, i64, i64_2, n, u64, u64, n, n, n, n, u64, u64, i64, u16, i32),
+    ),
+}[sys.argv[1]]
+kernel.compile(types)
+(asm,), (ir,) = kernel.inspect_asm().values(), kernel.inspect_llvm().values()
 print(json.dumps({"asm": asm, "ir": ir}))
 """
+
+
+def _compiled(kernel: str, cache: str) -> dict[str, str]:
+    """Assembly and LLVM IR of a kernel."""
+    made = subprocess.run(
+        [sys.executable, "-c", COMPILE, kernel], env=os.environ | {"NUMBA_CACHE_DIR": cache},
+        capture_output=True, text=True, timeout=300, check=True,
+    )  # fmt: skip
+    code: dict[str, str] = json.loads(made.stdout)
+    return code
 
 
 @pytest.fixture(scope="module")
 def gated(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Assembly and LLVM IR of `convolve_gated`."""
-    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path_factory.mktemp("cache"))}
-    made = subprocess.run(
-        [sys.executable, "-c", COMPILE],
-        env=environment, capture_output=True, text=True, timeout=300, check=True,
-    )  # fmt: skip
-    code: dict[str, str] = json.loads(made.stdout)
-    return code
+    return _compiled("gated", str(tmp_path_factory.mktemp("cache")))
 
 
 def _loops(assembly: str, instruction: str) -> list[list[str]]:
@@ -91,24 +107,48 @@ def test_nothing_of_the_kernel_is_spilt(gated: dict[str, str]) -> None:
 
 
 def test_the_loop_on_arm(gated: dict[str, str]) -> None:
-    llvm.initialize_all_targets()
-    llvm.initialize_all_asmprinters()
-    machine = llvm.Target.from_triple("aarch64-linux-gnu").create_target_machine(
-        cpu="neoverse-n1", opt=3
-    )
-    source = _kernel_alone(gated["ir"])
-    source = re.sub('target triple = ".*"', 'target triple = "aarch64-linux-gnu"', source)
-    layout = f'target datalayout = "{machine.target_data}"'
-    source = re.sub('target datalayout = ".*"', layout, source)
-    module = llvm.parse_assembly(source)
-    module.verify()
-    loops = _loops(machine.emit_assembly(module), r"cnt\s+v")
+    loops = _loops(_assembly_for(gated["ir"], "aarch64-linux-gnu", "neoverse-n1"), r"cnt\s+v")
     tile = max(loops, key=lambda body: _count(body, r"^cnt\s+v"))
     assert _count(tile, r"^cnt\s+v\d+\.16b") == 64  # 16 words of 4 registers
     assert _count(tile, r"^eor\s+v\d+\.16b") >= 16
     assert _count(tile, r"^and\s+v\d+\.16b") >= 32
     assert _count(tile, r"^u(adalp|addlp)\s+v") >= 64  # bytes to 64-bit lanes
     assert _count(tile, r"^cnt\s+[wx]|^fmov\s+[wx]") == 0  # nothing counted one lane at a time
+
+
+@pytest.mark.parametrize(("kernel", "logic"), [("masked", "eor|bif|bit|bsl|and"), ("plain", "eor")])
+def test_the_other_loops_on_arm(kernel: str, logic: str, tmp_path: Path) -> None:
+    code = _compiled(kernel, str(tmp_path))
+    loops = _loops(_assembly_for(code["ir"], "aarch64-linux-gnu", "neoverse-n1"), r"cnt\s+v")
+    tile = max(loops, key=lambda body: _count(body, r"^cnt\s+v"))
+    assert _count(tile, r"^cnt\s+v\d+\.16b") == 32  # 8 words of 4 registers
+    assert _count(tile, rf"^({logic})\s+v\d+\.16b") >= 32
+    assert _count(tile, r"^cnt\s+[wx]|^fmov\s+[wx]") == 0
+
+
+@pytest.mark.skipif(not pay_here(), reason="this processor has no AVX2, or counts bits of vectors")
+def test_look_ups_on_avx2(tmp_path: Path) -> None:
+    """Both inner loops: all in registers, and hardly anything but look-ups, sums and loads."""
+    code = _compiled("nibbles", str(tmp_path))
+    loops = [body for body in _loops(code["asm"], "vpshufb") if _count(body, "^vpshufb") == 16]
+    assert len(loops) == 2, "four windows by 64 outputs, eight windows by 32"
+    for body in loops:
+        assert _count(body, r"^vpaddb\s.*ymm") == 16
+        assert _count(body, r"^vbroadcast\w*128\s") in (8, 16)  # a table for each window and step
+        assert _count(body, r"%rsp") == 0, "something of the loop is in memory"
+        assert len(body) <= 85
+
+
+def _assembly_for(ir: str, triple: str, processor: str) -> str:
+    """A kernel's source compiled for another processor."""
+    llvm.initialize_all_targets()
+    llvm.initialize_all_asmprinters()
+    machine = llvm.Target.from_triple(triple).create_target_machine(cpu=processor, opt=3)
+    source = re.sub('target triple = ".*"', f'target triple = "{triple}"', _kernel_alone(ir))
+    layout = f'target datalayout = "{machine.target_data}"'
+    module = llvm.parse_assembly(re.sub('target datalayout = ".*"', layout, source))
+    module.verify()
+    return str(machine.emit_assembly(module))
 
 
 def _kernel_alone(ir: str) -> str:
