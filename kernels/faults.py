@@ -151,3 +151,44 @@ def restore(before, planes, panels):
         at = np.int64(before[i, 0])
         panels[at] = before[i, 1]
         panels[at + 16 * (planes - 1)] = before[i, 2]
+
+
+@kernel
+def write_nibbles(
+    where, values, outputs, inputs, by_output, taps, per_step, steps, runs, pairs, lanes, center,
+    nibbles, base,
+):  # fmt: skip
+    """Write trits into weights packed for look-ups.
+
+    Args:
+        where, values, outputs, by_output, taps: as in `write_trits`. inputs: of an output.
+        per_step: channels of a step, 4 where weights are binary. steps: of a tap.
+        runs: of taps that lie one behind the other. pairs: of steps in all runs.
+        lanes: outputs of a panel.
+        center: what a weight adds to that which its output's sums start from.
+        nibbles: uint8, `nibble_layout.pack_nibbles`, changed.
+        base: int16, `nibble_layout.spread_shorts`, changed.
+    """
+    run_steps, run_pairs = taps * steps // max(runs, 1), pairs // max(runs, 1)
+    for i in range(where.size):
+        if by_output:
+            output, rest = where[i] // inputs, where[i] % inputs
+        else:
+            output, rest = where[i] % outputs, where[i] // outputs
+        channel = rest // taps
+        step = rest % taps * steps + channel // per_step
+        run, step = step // run_steps, step % run_steps
+        panel, lane = output // lanes, output % lanes
+        at = (panel * pairs + run * run_pairs + (step >> 1)) * lanes + lane
+        shift = 4 * (step & 1) + channel % per_step
+        byte, value = int(nibbles[at]), int(values[i])
+        if per_step == 4:
+            nibbles[at] = byte & ~(1 << shift) | int(value < 0) << shift
+            continue
+        old = (byte >> shift & 1) - 2 * (byte >> shift + 2 & 1)
+        negative = int(value < 0) << shift + 2
+        nibbles[at] = byte & ~(5 << shift) | int(value != 0) << shift | negative
+        place = panel * 64 + (lane & 1) * 32 + (lane >> 1)
+        base[place] += center * (value - old)
+        if lanes == 32:
+            base[place + 16] += center * (value - old)

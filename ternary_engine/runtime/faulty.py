@@ -12,7 +12,8 @@ from ternary_engine.errors import LayerErrors
 from ternary_engine.kernels import faults
 from ternary_engine.kernels.layout import PANEL, WORD_BITS
 from ternary_engine.runtime.crossbar import CrossbarOperation
-from ternary_engine.runtime.layout import group_window
+from ternary_engine.runtime.layout import ImageLayout, group_window
+from ternary_engine.runtime.nibbles import NibbleProduct, PackedPasses
 from ternary_engine.runtime.noise import Faults, Noise, take_faults
 from ternary_engine.runtime.values import Chunk
 from ternary_engine.runtime.weights import PackedPlane
@@ -35,6 +36,21 @@ class FaultyPlanes:
     key: tuple[object, ...] = ()
 
 
+@dataclass(eq=False)
+class FaultyNibbles:
+    """The same of weights packed for look-ups.
+
+    Attributes:
+        packed: copies of the packed weights. layout: of the images they are packed for.
+        drawn: the errors in them, by trit plane. key: as above.
+    """
+
+    packed: PackedPasses
+    layout: ImageLayout
+    drawn: tuple[Faults, ...] = ()
+    key: tuple[object, ...] = ()
+
+
 @dataclass(frozen=True, eq=False)
 class HeldErrors:
     """Runs a crossbar layer with errors that last longer than a read."""
@@ -48,13 +64,46 @@ class HeldErrors:
         images: list[int | None] = [None]
         if errors.per == "sample":
             images = list(range(chunk.images))
-        windows = self.operation.windows(chunk)
         layout = chunk.codes[self.operation.step.source].layout
+        nibbles = self.operation.nibbles
+        if nibbles is not None and nibbles.pays(layout, 1 if images[0] == 0 else chunk.images):
+            for image in images:
+                number = noise.draw_number(errors.per, chunk.first + (image or 0))
+                packed = self._nibbles(chunk, nibbles, noise, errors, number)
+                nibbles(chunk, target, packed=packed, image=image)
+            return
+        windows = self.operation.windows(chunk)
         for image in images:
             number = noise.draw_number(errors.per, chunk.first + (image or 0))
             planes = self._planes(chunk, noise, errors, number, layout.channels)
             bases = self.operation.bases(layout, planes)
             self.operation.products(chunk, windows, planes, bases, target, image)
+
+    def _nibbles(
+        self,
+        chunk: Chunk,
+        nibbles: NibbleProduct,
+        noise: Noise,
+        errors: LayerErrors,
+        number: int,
+    ) -> PackedPasses:
+        """The worker's copy of the weights for look-ups, brought to the draw of that number."""
+        layer, layout = self.operation.layer, chunk.codes[self.operation.step.source].layout
+        name, key = f"{layer.name}/nibbles", (noise, number)
+        held = chunk.faulty.get(name)
+        if held is None or held.layout != layout:
+            clean = nibbles.packed(layout)
+            held = FaultyNibbles({one: each.copy() for one, each in clean.items()}, layout)
+            chunk.faulty[name] = held
+        if held.key != key:
+            for plane, faulty in enumerate(held.drawn):
+                stored = layer.trits[plane].reshape(-1)[faulty.where]
+                nibbles.write(held.packed, plane, faulty.where, stored)
+            held.drawn = take_faults(layer, errors, noise, number)
+            for plane, faulty in enumerate(held.drawn):
+                nibbles.write(held.packed, plane, faulty.where, faulty.read)
+            held.key = key
+        return held.packed
 
     def _planes(
         self, chunk: Chunk, noise: Noise, errors: LayerErrors, number: int, channels: int

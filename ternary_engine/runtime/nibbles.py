@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import functools
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ternary_engine.codes import Codes
-from ternary_engine.kernels import epilogue, nibble_layout, nibble_product
-from ternary_engine.kernels.layout import PANEL, WORD_BITS, panels_for, words_for
+from ternary_engine.kernels import epilogue, faults, nibble_layout, nibble_product
+from ternary_engine.kernels.layout import PANEL, WORD_BITS, aligned, panels_for, words_for
 from ternary_engine.kernels.nibble_layout import Digit
 from ternary_engine.kernels.nibbles import pay_here
 from ternary_engine.layer import Layer
@@ -49,11 +50,24 @@ def available() -> bool:
 
 
 @dataclass(frozen=True, eq=False)
-class _Weights:
-    """One trit plane, packed for a digit; see `kernels.nibble_product.convolve_nibbles`."""
+class Nibbles:
+    """One trit plane, packed for a digit; see `kernels.nibble_product.convolve_nibbles`.
 
-    nibbles: Array
+    Attributes:
+        weights, base: uint64. pairs: of steps. runs: of taps that lie one behind the other.
+    """
+
+    weights: Array
     base: Array
+    pairs: int
+    runs: int
+
+    def copy(self) -> Nibbles:
+        """A copy to write errors into."""
+        return replace(self, weights=aligned(self.weights), base=aligned(self.base))
+
+
+PackedPasses = Mapping[tuple[Digit, int], Nibbles]  # by digit and trit plane
 
 
 class NibbleProduct:
@@ -72,29 +86,79 @@ class NibbleProduct:
             self.thresholds = nibble_layout.thresholds(finish.step.thresholds, self.lanes)
             falling = np.broadcast_to(finish.step.decreasing, (layer.outputs,))
             self.flips = nibble_layout.flip_words(falling, self.lanes)
-        self._weights: dict[tuple[Digit, int, int, int], _Weights] = {}
+        self._weights: dict[tuple[Digit, int, int, int], Nibbles] = {}
 
     @staticmethod
     def suits(step: Crossbar, layer: Layer, codes: Codes) -> bool:
         """Whether a layer can be computed by look-up at all."""
         return step.geometry.groups == 1 and available() and bool(_digits(layer, codes))
 
-    def __call__(self, chunk: Chunk, target: Target, *, stored: bool = False) -> None:
-        """Run on one chunk; ``stored`` keeps the sums, whatever step the layer takes in."""
+    def __call__(
+        self,
+        chunk: Chunk,
+        target: Target,
+        *,
+        stored: bool = False,
+        packed: PackedPasses | None = None,
+        image: int | None = None,
+    ) -> None:
+        """Run on one chunk.
+
+        Args:
+            chunk: the chunk. target: where results go.
+            stored: keep the sums, whatever step the layer takes in.
+            packed: the weights as they are read, from `packed`; None for those without errors.
+            image: the only image of the chunk to compute, ascending from 0; None for all.
+        """
         source, finish = chunk.codes[self.step.source], self.finish
+        packed = packed or self.packed(source.layout)
         if stored or finish.step is None or self.single:
             mode = epilogue.STORE if stored else finish.mode
-            for number, (digit, plane) in enumerate(self._passes):
+            for number, ((digit, plane), nibbles) in enumerate(packed.items()):
                 inputs = (source.layout, source.codes, self.code.kind, digit)
                 how = (epilogue.ADD if number else mode, digit.coefficient * 3**plane)
-                self._product(chunk, *inputs, plane, *how, target)
+                find = plane == 0 and not image
+                self._product(chunk, *inputs, nibbles, *how, target, find=find, image=image)
             return
         pitch = panels_for(self.layer.outputs) * PANEL
         sums = chunk.sum_buffer("sums", target.places.size * pitch)
         places = np.arange(target.places.size, dtype=np.int64) * pitch
-        self(chunk, target._replace(places=places, sums=sums), stored=True)
-        last = (finish.mode, *finish.arrays, target.places, target.codes)
-        chunk.call(epilogue.finish_sums, sums, pitch, *last)
+        between = target._replace(places=places, sums=sums)
+        self(chunk, between, stored=True, packed=packed, image=image)
+        first, last = _of_image(target.places.size, chunk.images, image)
+        last_sums, last_places = sums[first * pitch : last * pitch], target.places[first:last]
+        last_step = (finish.mode, *finish.arrays, last_places, target.codes)
+        chunk.call(epilogue.finish_sums, last_sums, pitch, *last_step)
+
+    def packed(self, layout: ImageLayout) -> PackedPasses:
+        """The weights for every digit of the codes and every trit plane."""
+        planes = range(self.layer.planes)
+        return {(d, p): self._pack(d, p, layout) for d in self.digits for p in planes}
+
+    def write(
+        self, packed: PackedPasses, plane: int, where: Array, values: npt.NDArray[np.int8]
+    ) -> None:
+        """Write trits into copies of packed weights: flat indices in the source graph."""
+        layer, taps = self.layer, self.step.geometry.kernel[0] * self.step.geometry.kernel[1]
+        inputs = layer.cells // layer.planes // layer.outputs
+        for (digit, which), nibbles in packed.items():
+            if which == plane:
+                faults.write_nibbles(
+                    where,
+                    values,
+                    layer.outputs,
+                    inputs,
+                    layer.output_axis == 0,
+                    taps,
+                    digit.channels,
+                    digit.steps(inputs // taps),
+                    nibbles.runs,
+                    nibbles.pairs,
+                    self.lanes,
+                    digit.center,
+                    nibbles.weights.view(np.uint8),
+                    nibbles.base.view(np.int16),
+                )
 
     def count(
         self,
@@ -110,12 +174,8 @@ class NibbleProduct:
         for digit, results in ((nibble_layout.TERNARY, sums), (nibble_layout.NONZERO, nonzero)):
             target = Target(places, _NO_CODES, results)
             inputs = (layout, codes, "ternary", digit)
-            self._product(chunk, *inputs, plane, epilogue.STORE, 1, target)
-
-    @property
-    def _passes(self) -> list[tuple[Digit, int]]:
-        """Every digit of the codes with every trit plane of the weights."""
-        return [(digit, plane) for digit in self.digits for plane in range(self.layer.planes)]
+            nibbles = self._pack(digit, plane, layout)
+            self._product(chunk, *inputs, nibbles, epilogue.STORE, 1, target, find=plane == 0)
 
     def _product(
         self,
@@ -124,37 +184,41 @@ class NibbleProduct:
         codes: Array,
         kind: str,
         digit: Digit,
-        plane: int,
+        nibbles: Nibbles,
         mode: int,
         factor: int,
         target: Target,
+        *,
+        find: bool,
+        image: int | None = None,
     ) -> None:
-        """One digit of codes of a kind with one trit plane."""
+        """One digit of codes of a kind with one trit plane; ``find`` the places first."""
         where = self._layout(layout, digit)
         name = f"{self.step.target}/places {digit.kind} {digit.first}"
         places = chunk.place_buffer(name, where, digit.dtype)
-        if plane == 0:
+        if find:
             finder, how = nibble_product.place_finder(digit, kind, layout.channels)
             starts = (position_starts(one, chunk.images) for one in (layout, where))
             chunk.call(finder, codes, layout.planes, *how, *starts, places)
-        walk, pairs, runs = _walk(where, self.step.geometry, digit)
-        weights = self._packed(digit, plane, layout.channels, runs)
+        walk = _walk(where, self.step.geometry, digit)[0]
+        windows = window_starts(where, self.step.geometry, chunk.images)
+        first, last = _of_image(windows.size, chunk.images, image)
         chunk.call(
             nibble_product.convolve_nibbles,
             places,
-            weights.nibbles,
-            window_starts(where, self.step.geometry, chunk.images),
+            nibbles.weights,
+            windows[first:last],
             walk,
-            pairs,
+            nibbles.pairs,
             digit.tables(),
-            weights.base,
+            nibbles.base,
             self.lanes,
             panels_for(self.layer.outputs) * PANEL,
             mode,
             factor,
             self.thresholds,
             self.flips,
-            target.places,
+            target.places[first:last],
             target.codes,
             target.sums,
         )
@@ -164,18 +228,19 @@ class NibbleProduct:
         channels = digit.steps(source.channels) * WORD_BITS
         return ImageLayout(channels, source.height, source.width, 1, source.border)
 
-    def _packed(self, digit: Digit, plane: int, channels: int, runs: int) -> _Weights:
+    def _pack(self, digit: Digit, plane: int, layout: ImageLayout) -> Nibbles:
         """Packed weights: two threads may both pack; a lock could be held over a fork."""
-        key = digit, plane, channels, runs
+        _, pairs, runs = _walk(self._layout(layout, digit), self.step.geometry, digit)
+        key = digit, plane, layout.channels, runs
         if key not in self._weights:
             trits = as_windows(self.layer.trits[plane], self.layer, self.step.geometry)
-            steps = digit.steps(trits.shape[2]) * trits.shape[1]
-            pairs = runs * -(-steps // runs // 2) if runs else 0
             begin = -2 * pairs * digit.bias
             base = begin + digit.center * trits.sum(axis=(1, 2), dtype=np.int64)
-            self._weights[key] = _Weights(
+            self._weights[key] = Nibbles(
                 nibble_layout.pack_nibbles(trits, runs, digit, self.lanes),
                 nibble_layout.spread_shorts(base, self.lanes, begin),
+                pairs,
+                runs,
             )
         return self._weights[key]
 
@@ -202,6 +267,12 @@ class NibbleProduct:
         popcounts = windows * panels_for(self.layer.outputs) * (15 + each * words) * planes
         gathering = windows * 8 * taps if gathered else 0
         return look_ups < popcounts + gathering
+
+
+def _of_image(positions: int, images: int, image: int | None) -> tuple[int, int]:
+    """First and last position of one image, or of all."""
+    each = positions // images
+    return (0, positions) if image is None else (image * each, (image + 1) * each)
 
 
 @functools.lru_cache(maxsize=256)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ternary_engine.kernels import epilogue, nibble_layout, nibble_product
+from ternary_engine.kernels import epilogue, faults, nibble_layout, nibble_product
 from ternary_engine.kernels.layout import PANEL
 from ternary_engine.kernels.nibble_layout import NARROW, WIDE, Digit
 from ternary_engine.kernels.nibbles import are_supported
@@ -186,6 +186,45 @@ def test_segments_never_exceed_what_a_byte_holds() -> None:
             assert held <= digit.most_steps
             held = 0 if widen else held
         assert held == 0
+
+
+@lanes
+@pytest.mark.parametrize("by_output", [True, False])
+@pytest.mark.parametrize(
+    "digit", [Digit("ternary", 0, 2), Digit("binary", 0, 1), Digit("unsigned", 0, 3)], ids=str
+)
+@pytest.mark.parametrize(("channels", "runs"), [(1, 3), (5, 2), (64, 1), (70, 6)])
+def test_writing_trits(
+    channels: int, runs: int, digit: Digit, by_output: bool, lanes: int, seed: int
+) -> None:
+    """Written into packed weights or packed afterwards: the same, and back."""
+    draw, outputs, taps = np.random.default_rng(seed), 70, 6
+    values = [-1, 1] if digit.kind == "binary" else [-1, 0, 1]
+    before, after = draw.choice(np.array(values, np.int8), (2, outputs, channels, taps))
+    where = np.flatnonzero(draw.random(before.size) < 0.3)
+    if not by_output:
+        before, after = before.transpose(1, 2, 0).copy(), after.transpose(1, 2, 0).copy()
+    mixed = before.copy()
+    mixed.reshape(-1)[where] = after.reshape(-1)[where]
+    steps = digit.steps(channels)
+    pairs = runs * -(-steps * (taps // runs) // 2)
+
+    def packed(trits: np.ndarray[Any, Any]) -> list[np.ndarray[Any, Any]]:
+        by_channel = trits if by_output else trits.transpose(2, 0, 1)
+        by_tap = np.ascontiguousarray(by_channel.transpose(0, 2, 1))
+        base = digit.center * by_tap.sum(axis=(1, 2), dtype=np.int64)
+        nibbles = nibble_layout.pack_nibbles(by_tap, runs, digit, lanes)
+        return [nibbles, nibble_layout.spread_shorts(base, lanes)]
+
+    held = packed(before)
+    for trits, expected in ((after, packed(mixed)), (before, packed(before))):
+        faults.write_nibbles(
+            where, trits.reshape(-1)[where], outputs, channels * taps, by_output, taps,
+            digit.channels, steps, runs, pairs, lanes, digit.center, held[0].view(np.uint8),
+            held[1].view(np.int16),
+        )  # fmt: skip
+        for got, right in zip(held, expected, strict=True):
+            np.testing.assert_array_equal(got, right)
 
 
 @settings(max_examples=60 if JIT else 10, deadline=None)
