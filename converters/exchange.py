@@ -12,6 +12,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from ternary_engine.converters.graph import unpack
+
 BFLOAT16 = TensorProto.BFLOAT16
 _CARRIERS = {
     "FLOAT8E4M3FN": TensorProto.FLOAT, "FLOAT8E4M3FNUZ": TensorProto.FLOAT,
@@ -107,7 +109,7 @@ def _widen(graph: onnx.GraphProto) -> None:
                 info.type.tensor_type.elem_type = TensorProto.FLOAT
         for tensor in _tensors(part):
             if tensor.data_type == BFLOAT16:
-                wide = numpy_helper.to_array(tensor).astype(np.float32)
+                wide = unpack(tensor, tensor.name).astype(np.float32)
                 tensor.CopyFrom(numpy_helper.from_array(wide, tensor.name))
         nodes = [new for node in part.node for new in _widened(node)]
         del part.node[:]

@@ -106,15 +106,7 @@ class Graph:
     def array(self, name: str) -> Array:
         """The value of a constant."""
         if name not in self.arrays:
-            try:
-                self.arrays[name] = numpy_helper.to_array(self.constants[name])
-            except (
-                Exception
-            ) as error:  # onnx raises ValueError, TypeError, KeyError, AttributeError
-                raise ConversionError(
-                    f"tensor {name!r} cannot be read: its type, sizes and data do not fit "
-                    f"together: {brief(error)}"
-                ) from error
+            self.arrays[name] = unpack(self.constants[name], name)
         return self.arrays[name]
 
     def add_constant(self, value: npt.ArrayLike, like: str) -> str:
@@ -204,6 +196,21 @@ class Graph:
         """Run some of the nodes on arrays, without optimisations."""
         inputs = [typed(name, value.dtype, [None] * value.ndim) for name, value in feeds.items()]
         return Session(self.model(nodes, inputs, outputs))(feeds, outputs)
+
+
+def unpack(tensor: TensorProto, name: str) -> Array:
+    """The values of a tensor.
+
+    Raises:
+        ConversionError: its type, sizes and data do not fit together.
+    """
+    try:
+        return np.asarray(numpy_helper.to_array(tensor))
+    except Exception as error:  # onnx raises ValueError, TypeError, KeyError, AttributeError
+        raise ConversionError(
+            f"tensor {name!r} cannot be read: its type, sizes and data do not fit together: "
+            f"{brief(error)}"
+        ) from error
 
 
 def typed(

@@ -136,8 +136,10 @@ def test_a_port_of_no_type() -> None:
         convert(model)
 
 
-def test_a_tensor_whose_data_are_too_short() -> None:
+@pytest.mark.parametrize("kind", ["FLOAT", "BFLOAT16"])
+def test_a_tensor_whose_data_are_too_short(kind: str) -> None:
     model = build(tail("x"), TRITS)
+    model.graph.initializer[0].data_type = TensorProto.DataType.Value(kind)
     model.graph.initializer[0].raw_data = model.graph.initializer[0].raw_data[:16]
     with pytest.raises(ConversionError, match=r"'w'"):
         convert(model)
