@@ -263,11 +263,13 @@ def _finish_codes(even, odd, panel, narrow, first, second, mode, thresholds, fli
 @inline
 def _finish_sums(shorts, at, count, place, mode, factor, sums):
     """Store or add sums of a window."""
-    for i in range(count):
-        value = np.int64(shorts[at + i]) * factor
-        if mode == ADD:
-            value += sums[place + i]
-        sums[place + i] = value
+    found, kept, times = shorts[at : at + count], sums[place : place + count], np.int32(factor)
+    if mode == ADD:
+        for i in range(found.size):
+            kept[i] += found[i] * times
+    else:
+        for i in range(found.size):
+            kept[i] = found[i] * times
 
 
 @kernel
