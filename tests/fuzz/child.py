@@ -64,8 +64,10 @@ def _run(seed: int, family: str, number: int, lines: Any, *, patient: bool) -> N
 
 def _warm_up() -> None:
     """Compile kernels and fill caches: a case must not pay for it."""
+    from ternary_engine.converters import sessions
     from tests.fuzz import corpus, judge
 
+    sessions.MOST_SECONDS = 0.5  # endless loops are many here
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stderr(io.StringIO()):
         for name in corpus.models():
             if len(corpus.model(name)) <= corpus.SMALL:
