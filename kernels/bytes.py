@@ -43,6 +43,11 @@ def element(array: npt.NDArray[Any], index: int) -> Any:
     return array[index]
 
 
+def put(array: npt.NDArray[Any], index: int, value: Number) -> None:
+    """Write an element of a flat array of integers; the index counts from 0 up."""
+    array[index] = np.array(value).astype(array.dtype)
+
+
 def prefetch_to_write(array: Bytes, index: int) -> None:
     """Ask for the cache line of an element, which is going to be changed."""
 
@@ -105,6 +110,7 @@ for _function, _result in (
     (permute_bytes, word_type),
     (transpose_bits, word_type),
     (store_bytes, types.none),
+    (put, types.none),
     (int32_at_least, types.uint64),
     (store_bits, types.none),
     (prefetch_to_write, types.none),
@@ -157,6 +163,14 @@ def _load_some(context: Any, builder: Any, sig: Any, args: Any) -> Any:
 def _element(context: Any, builder: Any, sig: Any, args: Any) -> Any:
     index = _as_index(context, builder, args[1], sig.args[1])
     return builder.load(_element_pointer(context, builder, sig.args[0], args[0], index))
+
+
+@lower_builtin(put, types.Array, types.Integer, types.Integer)
+def _put(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    index = _as_index(context, builder, args[1], sig.args[1])
+    pointer = _element_pointer(context, builder, sig.args[0], args[0], index)
+    builder.store(context.cast(builder, args[2], sig.args[2], sig.args[0].dtype), pointer)
+    return context.get_dummy_value()
 
 
 def _lower_prefetch(function: Any, write: int, locality: int) -> None:

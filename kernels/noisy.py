@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from ternary_engine.kernels.bytes import element
+from ternary_engine.kernels.bytes import element, put
 from ternary_engine.kernels.compile import inline, kernel
 from ternary_engine.kernels.product import gated_row, gated_tile
-from ternary_engine.kernels.random import GOLDEN, NEXT_DRAW, NEXT_WORD, mix, random_number
+from ternary_engine.kernels.random import GOLDEN, NEXT_DRAW, NEXT_WORD, random_number
 from ternary_engine.kernels.sampling import frequent_change
 from ternary_engine.kernels.simd import (
     add64,
-    below,
-    lane_numbers,
+    high64,
     load_int32,
-    lowest_bit,
     multiply64,
     popcount64,
     shift_right,
@@ -22,7 +20,7 @@ from ternary_engine.kernels.simd import (
     store_int32,
 )
 
-_LISTED = 1024  # outputs with one candidate that wait, at least
+GUIDE_SHIFT = 56
 
 
 @kernel
@@ -122,64 +120,31 @@ def change_frequently(
 
 
 @inline
-def _untaken(cell, taken, count):
-    """Number ``cell`` of the cells that are not among ``count`` ascending ones; it joins them."""
-    place = 0
-    while place < count and cell >= taken[place]:
-        cell += 1
-        place += 1
-    for i in range(count, place, -1):
-        taken[i] = taken[i - 1]
-    taken[place] = cell
-    return cell
+def _error(code, fraction, levels, changes):
+    """What a candidate changes in a sum: its code names its row of ``levels`` and ``changes``."""
+    errors = np.int64(fraction < element(levels, 2 * code))
+    errors += np.int64(fraction < element(levels, 2 * code + 1))
+    return element(changes, 3 * code + errors)
 
 
 @inline
-def _candidate(
-    cell, fraction, output, start, codes, places, firsts, pairs, to_output, to_cell, levels
-):
-    """What one candidate changes in a sum; nothing here branches by chance."""
-    index = output * to_output + cell * to_cell
-    state = np.int64(element(pairs, index >> 2)) >> (2 * (index & 3))
-    place = np.int64(element(places, element(firsts, output) + cell))
-    at, bit = start + (place >> 6), np.uint64(place & 63)
-    nonzero = np.int64(element(codes, at) >> bit & np.uint64(1))
-    negative = np.int64(element(codes, at + 1) >> bit & np.uint64(1))
-    product = ((state & 1) - (state >> 1 & 1)) * (1 - 2 * negative)
-    none = 1 - (product & 1)
-    row = 1 - product + 3 * none
-    large = np.int64(fraction < element(levels, row))
-    either = np.int64(fraction < element(levels, row + 1))
-    return nonzero * (none * (2 * large - either) - product * (large + either))
-
-
-@inline
-def _change_listed(
-    alone, listed, codes, starts, places, firsts, cells, pairs, to_output, to_cell, bits, levels,
-    streams, factor, pitch, sums,
-):  # fmt: skip
-    """Change the sums of outputs with one candidate: of positions and numbers that are listed."""
-    drop, mask = np.uint64(64) - bits, ~(np.uint64(0xFFFFFFFFFFFFFFFF) << bits)
-    for i in range(listed):
-        q, output = alone[i, 0], alone[i, 1]
-        draw = add64(add64(streams[q, 0], multiply64(GOLDEN, output)), NEXT_DRAW)
-        part = multiply64(random_number(draw, streams[q, 1]) >> drop, cells)
-        change = _candidate(
-            np.int64(part >> bits), part & mask, output, starts[q], codes, places, firsts, pairs,
-            to_output, to_cell, levels,
-        )  # fmt: skip
-        sums[q * pitch + output] += change * factor
+def _candidates(number, tails, guide):
+    """A Poisson number from a random one: how many of the descending ``tails`` lie above it."""
+    count = np.int64(element(guide, np.int64(number >> np.uint64(GUIDE_SHIFT))))
+    while number < element(tails, count):
+        count += 1
+    return count
 
 
 @kernel
 def change_rarely(
-    codes, starts, places, firsts, cells, pairs, to_output, to_cell, tails, fraction_bits, levels,
-    streams, factor, pitch, sums,
+    codes, starts, places, firsts, cells, pairs, block, tails, guide, levels, changes, streams,
+    pitch, sums,
 ):  # fmt: skip
-    """Add what read errors change in sums, where most outputs have none: see `sampling`.
+    """Add what read errors change in sums, where few cells err: see `sampling`.
 
-    Outputs with one candidate are listed and dealt with later, many at a time: nothing of that
-    depends on chance but where it reads, so that the processor works on several at once.
+    Nothing that is done for a candidate branches by chance, so that the processor works on several
+    at once.
 
     Args:
         codes: uint64, inputs as (non-zero, negative) planes in the layout of `layout`.
@@ -187,56 +152,46 @@ def change_rarely(
         places: int32, for every cell of an output, in the order of the source graph, where its
             input lies in a window: 64 times the word, plus the bit.
         firsts: int64 [outputs], where an output's cells start in ``places``. cells: of an output.
-        pairs: uint8, the stored trits, see `encoding.pack_trits`. to_output, to_cell: from an
-            output, and from a cell of it, to the next.
-        tails: uint64, 2**64 P(more than k candidates), 0 last.
-        fraction_bits: F, such that ``cells << F`` fits 64 bits.
-        levels: uint64 [6], within a candidate's F-bit fraction, cumulated: a product +1 changes
-            by -2, by any; -1 by +2, by any; 0 by +1, by any.
+        pairs: uint8, the stored trits by output, see `encoding.pack_trits`.
+        block: outputs whose candidates are drawn together.
+        tails: uint64, 2**64 P(more than k candidates in a block), 0 last.
+        guide: int16 [256], for numbers by their highest byte: tails that are surely above.
+        levels: uint64, flat [32][2], changes: int32, flat [32][3], by stored pair (bits 0 and 1), input not 0
+            (bit 2), input negative (bit 3), drawn before (bit 4): the change is the first where
+            the candidate's 64-bit fraction is below neither level, the last where below both.
         streams: uint64 [positions, 2], random stream of every position.
-        factor: multiplies the changes. sums: int32, flat [positions][pitch], changed.
+        sums: int32, flat [positions][pitch], changed.
     """
     outputs = firsts.size
-    taken = np.empty(tails.size, np.int64)
-    most = max(_LISTED, pitch)
-    alone = np.empty((most + 8, 2), np.int64)
-    listed = 0
-    drop, bits = np.uint64(64 - fraction_bits), np.uint64(fraction_bits)
-    mask = ~(np.uint64(0xFFFFFFFFFFFFFFFF) << bits)
+    drawn = np.zeros((block * cells >> 6) + 1, np.uint64)  # one bit for every cell of a block
+    touched = np.empty(tails.size, np.int64)
     for q in range(starts.size):
-        start, key1 = streams[q, 0], streams[q, 1]
-        for first in range(0, outputs, 8):
-            z = splat(add64(start, multiply64(GOLDEN, first))) + lane_numbers() * splat(GOLDEN)
-            candidates = mix(z, splat(key1))
-            found = np.int64(below(candidates, splat(tails[0])))
-            if outputs - first < 8:
-                found &= (1 << (outputs - first)) - 1
-            if not found:
-                continue
-            several = found & np.int64(below(candidates, splat(tails[1])))
-            found ^= several
-            for lane in range(8):
-                alone[listed, 0], alone[listed, 1] = q, first + lane
-                listed += int(found >> lane & 1)
-            while several:
-                output = first + lowest_bit(several)
-                several &= several - 1
-                draw = add64(start, multiply64(GOLDEN, output))
+        key1, window = streams[q, 1], starts[q]
+        for first in range(0, outputs, block):
+            draw = add64(streams[q, 0], multiply64(GOLDEN, first))
+            count = _candidates(random_number(draw, key1), tails, guide)
+            for i in range(count):
+                draw = add64(draw, NEXT_DRAW)
                 number = random_number(draw, key1)
-                count, change = 0, 0
-                while number < tails[count]:
-                    draw = add64(draw, NEXT_DRAW)
-                    part = multiply64(random_number(draw, key1) >> drop, cells - count)
-                    cell = _untaken(np.int64(part >> bits), taken, count)
-                    change += _candidate(
-                        cell, part & mask, output, starts[q], codes, places, firsts, pairs,
-                        to_output, to_cell, levels,
-                    )  # fmt: skip
-                    count += 1
-                sums[q * pitch + output] += change * factor
-        if listed + pitch > most or q + 1 == starts.size:
-            _change_listed(
-                alone, listed, codes, starts, places, firsts, cells, pairs, to_output, to_cell,
-                bits, levels, streams, factor, pitch, sums,
-            )  # fmt: skip
-            listed = 0
+                inside, rest = high64(number, block), multiply64(number, block)
+                cell, fraction = high64(rest, cells), multiply64(rest, cells)
+                at = inside * cells + cell
+                word, bit = at >> 6, np.uint64(at & 63)
+                before = element(drawn, word)
+                put(drawn, word, before | np.uint64(1) << bit)
+                put(touched, i, word)
+                output = first + inside
+                if output >= outputs:
+                    continue
+                index = first * cells + at
+                state = np.int64(element(pairs, index >> 2)) >> (2 * (index & 3)) & 3
+                place = np.int64(element(places, element(firsts, output) + cell))
+                source, lane = window + (place >> 6), np.uint64(place & 63)
+                nonzero = np.int64(element(codes, source) >> lane & np.uint64(1))
+                negative = np.int64(element(codes, source + 1) >> lane & np.uint64(1))
+                again = np.int64(before >> bit & np.uint64(1))
+                code = state | nonzero << 2 | negative << 3 | again << 4
+                change = _error(code, fraction, levels, changes)
+                put(sums, q * pitch + output, element(sums, q * pitch + output) + change)
+            for i in range(count):  # apart from the loop above, where it takes twice the time
+                put(drawn, element(touched, i), np.uint64(0))

@@ -126,6 +126,11 @@ def multiply64(left: Number, right: Number) -> np.uint64:
     return np.uint64((int(left) * int(right)) & _MASK)
 
 
+def high64(left: Number, right: Number) -> int:
+    """Upper half of the 128-bit product of two 64-bit numbers."""
+    return (int(left) & _MASK) * (int(right) & _MASK) >> 64
+
+
 def floats_at_least(
     array: npt.NDArray[np.float32], i: int, thresholds: npt.NDArray[np.float32], j: int
 ) -> int:
@@ -194,6 +199,7 @@ for _function, _result in (
     (lowest_bit, types.int64),
     (add64, types.uint64),
     (multiply64, types.uint64),
+    (high64, types.int64),
     (select_below, word_type),
     (shift_right, word_type),
     (shift_left, word_type),
@@ -360,6 +366,17 @@ def _number_operator(function: Callable[..., Any], emit: str) -> None:
 
 _number_operator(add64, "add")
 _number_operator(multiply64, "mul")
+
+
+@lower_builtin(high64, types.Integer, types.Integer)
+def _high64(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    long = ir.IntType(128)
+    left, right = (
+        builder.zext(context.cast(builder, value, kind, types.uint64), long)
+        for value, kind in zip(args, sig.args, strict=True)
+    )
+    upper = builder.lshr(builder.mul(left, right), ir.Constant(long, 64))
+    return builder.trunc(upper, ir.IntType(64))
 
 
 _FLOATS = ir.VectorType(ir.FloatType(), 16)

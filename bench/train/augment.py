@@ -36,5 +36,6 @@ AUGMENTATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "none": lambda x: x,
     "noise": lambda x: x + 0.2 * torch.randn_like(x),
     "shift2": lambda x: shift(x, 2, edge=False),
+    "flip_shift2": lambda x: shift(flip(x), 2, edge=True),
     "flip_crop4": lambda x: shift(flip(x), 4, edge=True),
 }

@@ -12,8 +12,10 @@ class Recipe:
     """A schedule; each cycle begins with a fresh optimiser.
 
     Attributes:
-        cycles: epochs of each cosine cycle; the learning rate falls from ``lr`` to 0 in each.
-        lr: learning rate at the start of a cycle.
+        cycles: epochs of each cosine cycle; the learning rate rises to ``lr`` and
+            falls to 0 in each.
+        lr: highest learning rate of a cycle.
+        warm: share of a cycle in which the learning rate rises from 0 to that.
         batch: samples per step; a last, smaller batch is dropped.
         decay: the decoupled weight decay of a cycle of T epochs is
             decay * sqrt(batch / (samples * T)), and AdamW multiplies it by the learning rate.
@@ -28,6 +30,7 @@ class Recipe:
 
     cycles: tuple[int, ...] = (100, 200, 400)
     lr: float = 0.01
+    warm: float = 0.0
     batch: int = 128
     decay: float = 2.0
     ber: float = 0.0
@@ -53,7 +56,10 @@ class Recipe:
     def learning_rate(self, epoch: int, progress: float) -> float:
         """Learning rate at a share ``progress`` (0..1) of an epoch."""
         start, length = self.place(epoch)
-        return self.lr / 2 * (1 + math.cos(math.pi * (start + progress) / length))
+        done = (start + progress) / length
+        if done < self.warm:
+            return self.lr * done / self.warm
+        return self.lr / 2 * (1 + math.cos(math.pi * (done - self.warm) / (1 - self.warm)))
 
     def weight_decay(self, epoch: int, samples: int) -> float:
         """Weight decay of the cycle this epoch belongs to."""

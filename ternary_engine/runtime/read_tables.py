@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,14 +23,21 @@ _MOST_CELLS = 512
 _FEWEST_CELLS = 8
 _NEGLIGIBLE = 2.0**-64
 
+# Outputs whose candidates are drawn together: their cells, one bit each, stay in the second-level
+# cache, and their candidates within the draws of a stream (see `kernels.random`).
+_BLOCK_CELLS = 1 << 20
+_BLOCK_CANDIDATES = 256.0
+
 
 @dataclass(frozen=True, eq=False)
 class RareTables:
-    """What `noisy.change_rarely` needs, for outputs of so many cells."""
+    """What `noisy.change_rarely` needs, for a layer whose outputs have so many cells."""
 
+    block: int
     tails: UInt64Array
-    fraction_bits: int
+    guide: npt.NDArray[np.int16]
     levels: UInt64Array
+    changes: npt.NDArray[np.int32]
 
 
 def _to_units(probability: Float64Array) -> UInt64Array:
@@ -42,33 +50,57 @@ def _to_units(probability: Float64Array) -> UInt64Array:
     return np.array(units, np.uint64).reshape(probability.shape)
 
 
-def _binomial_tails(cells: int, rate: float) -> Float64Array:
-    """P(more than k of the cells err) for k = 0 .. until negligible; float64 [k]."""
-    if cells == 0:
-        return np.zeros(0)
-    n = float(cells)
-    mass = [np.exp(n * np.log1p(-rate))]
-    odds = rate / (1.0 - rate)
-    while len(mass) <= cells and (mass[-1] > _NEGLIGIBLE or len(mass) <= n * rate):
-        k = len(mass)
-        mass.append(mass[-1] * (n - k + 1) / k * odds)
+def candidates(changes: Changes, cells: int) -> float:
+    """Mean number of candidates of an output, inf where a class always errs."""
+    rate = max(sum(pair) for pair in changes)
+    return -cells * math.log1p(-rate) if rate < 1.0 else math.inf
+
+
+def _poisson_tails(mean: float) -> Float64Array:
+    """P(more than k) for k = 0 .. until negligible; float64 [k]."""
+    mass = [math.exp(-mean)]
+    while mass[-1] > _NEGLIGIBLE or len(mass) <= mean:
+        mass.append(mass[-1] * mean / len(mass))
     tails = np.cumsum(np.array(mass[:0:-1]))[::-1]
-    tails[0] = -np.expm1(n * np.log1p(-rate))  # without cancellation
+    tails[:1] = -math.expm1(-mean)  # without cancellation
     return np.ascontiguousarray(tails)
 
 
+def _guide(tails: UInt64Array) -> npt.NDArray[np.int16]:
+    """For every highest byte, how many tails lie above all numbers that begin with it."""
+    last = (np.arange(256, dtype=np.uint64) << np.uint64(56)) | np.uint64((1 << 56) - 1)
+    return (tails[None] > last[:, None]).sum(axis=1).astype(np.int16)
+
+
+def _outcomes(changes: Changes, factor: int) -> tuple[UInt64Array, npt.NDArray[np.int32]]:
+    """`noisy.change_rarely`'s levels and changes, for an input of that many units."""
+    rate = max(sum(pair) for pair in changes) or 1.0
+    levels, amounts = np.zeros((32, 2)), np.zeros((32, 3), np.int32)
+    for code in range(16):
+        plus, minus, nonzero, negative = (code >> bit & 1 for bit in range(4))
+        product = (plus - minus) * (1 - 2 * negative)
+        if nonzero:
+            small, large = changes[(1, -1, 0).index(product)]
+            levels[code] = large / rate, (small + large) / rate
+            steps = (1, -1) if product == 0 else (-product, -2 * product)
+            amounts[code] = 0, factor * steps[0], factor * steps[1]
+    return _to_units(levels).reshape(-1), amounts.reshape(-1)
+
+
 @functools.lru_cache(maxsize=256)
-def rare_tables(changes: Changes, cells: int) -> RareTables:
-    """Tables for outputs of so many cells."""
-    rate = max(sum(pair) for pair in changes)
-    tails = np.append(_to_units(_binomial_tails(cells, rate)), np.uint64(0))
-    fraction_bits = min(52, 64 - max(cells, 1).bit_length())
-    unit = float(1 << fraction_bits)
-    (plus1, plus2), (minus1, minus2), (rise, fall) = changes
-    levels = [plus2, plus1 + plus2, minus2, minus1 + minus2, rise, rise + fall]
-    return RareTables(
-        tails, fraction_bits, np.array([round(level / rate * unit) for level in levels], np.uint64)
-    )
+def rare_tables(changes: Changes, cells: int, outputs: int, factor: int = 1) -> RareTables:
+    """Tables for a layer.
+
+    Args:
+        changes: none of them certain. cells: of an output. outputs: of the layer.
+        factor: multiplies what candidates change.
+    """
+    mean = candidates(changes, cells)
+    most = min(_BLOCK_CELLS // max(cells, 1), int(_BLOCK_CANDIDATES / max(mean, 1e-9)))
+    blocks = -(-outputs // max(most, 1))
+    block = -(-outputs // blocks)
+    tails = np.append(_to_units(_poisson_tails(block * mean)), np.uint64(0))
+    return RareTables(block, tails, _guide(tails), *_outcomes(changes, factor))
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from ternary_engine.encoding import pack_trits
 from ternary_engine.errors import LayerErrors
 from ternary_engine.kernels import convolution, epilogue, expand, noisy, pack, random
 from ternary_engine.kernels.layout import PANEL, panels_for
@@ -22,7 +24,7 @@ from ternary_engine.runtime.layout import (
 )
 from ternary_engine.runtime.noise import Noise, sample_streams
 from ternary_engine.runtime.operations import channel_bits, plane_meaning
-from ternary_engine.runtime.read_tables import Changes, frequent_tables, rare_tables
+from ternary_engine.runtime.read_tables import Changes, candidates, frequent_tables, rare_tables
 from ternary_engine.runtime.values import Chunk
 from ternary_engine.runtime.weak_tables import TablesOfPlanes
 from ternary_engine.runtime.weights import PackedPlane, as_windows, pack_plane
@@ -33,7 +35,7 @@ Array = npt.NDArray[Any]
 # Below this many candidates in the cells of an output, if all were sensed, candidates are cheaper
 # than tables (bench/bench_errors.py). It looks at the layer alone, never at the data: which sampler
 # runs decides which random numbers are used, and those must not depend on how a batch is split.
-RARE_CANDIDATES = 1.0
+RARE_CANDIDATES = 1.5
 
 
 class Presentation(NamedTuple):
@@ -78,8 +80,7 @@ class ReadErrors:
         self.operation.finish_sums(chunk)
 
     def _are_rare(self, errors: LayerErrors) -> bool:
-        rate = max(sum(pair) for pair in changes_of(errors.table))
-        return self._cells * rate < RARE_CANDIDATES
+        return candidates(changes_of(errors.table), self._cells) < RARE_CANDIDATES
 
     def _rarely(
         self,
@@ -91,29 +92,38 @@ class ReadErrors:
         """Sums without errors, and what a few cells of each presentation change in them."""
         operation, layer = self.operation, self.operation.layer
         sums = operation.clean_sums(chunk)
-        tables = rare_tables(changes_of(errors.table), self._cells)
-        steps = (self._cells, 1) if layer.output_axis == 0 else (1, layer.outputs)
+        changes = changes_of(errors.table)
         number = 0
         for presentation in presentations:
             layout, codes = self.presented(chunk, presentation)
             starts = window_starts(layout, operation.step.geometry, chunk.images)
-            assert layer.pairs is not None
-            for plane, pairs in enumerate(layer.pairs):
+            for plane, pairs in enumerate(self._pairs):
+                factor = presentation.coefficient * 3**plane
+                tables = rare_tables(changes, self._cells, layer.outputs, factor)
                 noisy.change_rarely(
                     codes,
                     starts,
                     *self._places(layout),
                     pairs,
-                    *steps,
+                    tables.block,
                     tables.tails,
-                    tables.fraction_bits,
+                    tables.guide,
                     tables.levels,
+                    tables.changes,
                     self._streams(chunk, noise, number, starts.size),
-                    presentation.coefficient * 3**plane,
                     sums.pitch,
                     sums.sums,
                 )
                 number += 1
+
+    @functools.cached_property
+    def _pairs(self) -> Sequence[npt.NDArray[np.uint8]]:
+        """The stored pairs of every trit plane, one output behind the other."""
+        layer = self.operation.layer
+        assert layer.pairs is not None
+        if layer.output_axis == 0:
+            return layer.pairs
+        return [pack_trits(np.ascontiguousarray(plane.T)) for plane in layer.trits]
 
     def _places(self, layout: ImageLayout) -> tuple[Array, Array, int]:
         """Where an output's cells find their inputs; see `noisy.change_rarely`."""

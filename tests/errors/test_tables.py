@@ -8,40 +8,59 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from ternary_engine.kernels import sampling
+from ternary_engine.kernels import noisy, sampling
 from ternary_engine.runtime import noise, read_tables
 from ternary_engine.runtime.read_tables import Changes
 
 NEVER = (0.0, 0.0)
 
 
-@pytest.mark.parametrize("rate", [1e-300, 1e-12, 1e-9, 1e-6, 1e-4, 1e-3, 0.01, 0.1, 0.3])
-@pytest.mark.parametrize("cells", [0, 1, 2, 27, 100, 1152, 4608])
-def test_binomial_tails(cells: int, rate: float) -> None:
-    if cells * rate > 30:
-        rate = 30 / cells
-    tails = read_tables._binomial_tails(cells, rate)
+@pytest.mark.parametrize("mean", [0.0, 1e-300, 1e-9, 1e-4, 0.03, 1.0, 7.5, 98.0, 256.0, 400.0])
+def test_poisson_tails(mean: float) -> None:
+    tails = read_tables._poisson_tails(mean)
     k = np.arange(tails.size)
-    np.testing.assert_allclose(tails, stats.binom.sf(k, cells, rate), rtol=1e-11, atol=2.0**-63)
-    assert stats.binom.sf(tails.size, cells, rate) < 2.0**-63, "what the table leaves out"
+    np.testing.assert_allclose(tails, stats.poisson.sf(k, mean), rtol=1e-11, atol=2.0**-63)
+    assert stats.poisson.sf(tails.size, mean) < 2.0**-63, "what the table leaves out"
 
 
-def test_units_are_the_probabilities() -> None:
-    draw = np.random.default_rng(0)
-    values = np.concatenate([draw.random(200), 2.0 ** -draw.uniform(0, 70, 200), [0.0, 1.0, 0.5]])
-    for value, unit in zip(values.tolist(), read_tables._to_units(values).tolist(), strict=True):
-        assert unit == min(int(Fraction(value) * 2**64), 2**64 - 1)
+@pytest.mark.parametrize("mean", [0.0, 1e-9, 0.7, 98.0, 256.0])
+def test_guide_finds_the_number_of_candidates(mean: float) -> None:
+    tails = np.append(read_tables._to_units(read_tables._poisson_tails(mean)), np.uint64(0))
+    guide = read_tables._guide(tails)
+    draw = np.random.default_rng(1)
+    numbers = draw.integers(0, 2**64, 2000, dtype=np.uint64)
+    edges = np.concatenate([tails, tails - (tails > 0), np.array([0, 2**64 - 1], np.uint64)])
+    for number in np.concatenate([numbers, edges]):
+        assert noisy._candidates.py_func(number, tails, guide) == (number < tails).sum()
 
 
-@pytest.mark.parametrize("cells", [1, 27, 1152, 4608])
-def test_levels_split_a_candidate(cells: int) -> None:
+@pytest.mark.parametrize(("cells", "outputs"), [(0, 3), (1, 70_000), (27, 10), (4608, 512)])
+@pytest.mark.parametrize("rate", [0.0, 1e-12, 1e-3, 0.2])
+def test_blocks_hold_all_outputs(cells: int, outputs: int, rate: float) -> None:
+    changes: Changes = ((rate / 2, 0.0), (0.0, rate / 3), (rate / 4, rate * 3 / 4))
+    tables = read_tables.rare_tables(changes, cells, outputs)
+    blocks = -(-outputs // tables.block)
+    assert (blocks - 1) * tables.block < outputs <= blocks * tables.block
+    assert tables.tails.size < 1 << 14, "one draw for each candidate"
+    mean = -tables.block * cells * np.log1p(-rate)
+    assert tables.tails[0] == pytest.approx(2.0**64 * -np.expm1(-mean), rel=1e-9)
+
+
+def test_outcomes_split_a_candidate() -> None:
     changes: Changes = ((0.001, 0.0002), (0.0003, 0.0008), (0.002, 0.001))
-    tables = read_tables.rare_tables(changes, cells)
-    unit = 2.0**tables.fraction_bits
-    assert cells << tables.fraction_bits < 2**64
-    expected = np.array([0.0002, 0.0012, 0.0008, 0.0011, 0.002, 0.003]) / 0.003
-    np.testing.assert_allclose(tables.levels / unit, expected, rtol=0, atol=1 / unit)
-    assert int(tables.levels[5]) == int(unit), "the most likely class always errs"
+    tables = read_tables.rare_tables(changes, 1152, 128, factor=-3)
+    levels, amounts = tables.levels.reshape(32, 2) / 2.0**64, tables.changes.reshape(32, 3)
+    shares = {1: (0.0002, 0.0012), -1: (0.0008, 0.0011), 0: (0.001, 0.003)}
+    for stored, pair in ((1, 1), (-1, 2), (0, 0)):
+        for x, bits in ((1, 4), (-1, 12), (0, 0)):
+            for again in (0, 16):
+                code = pair | bits | again
+                product = stored * x
+                wrong = x != 0 and not again
+                expected = np.array(shares[product]) / 0.003 if wrong else np.zeros(2)
+                np.testing.assert_allclose(levels[code], expected, rtol=1e-15)
+                steps = (0, 1, -1) if product == 0 else (0, -product, -2 * product)
+                assert amounts[code].tolist() == [-3 * step * wrong for step in steps]
 
 
 def exact_totals(one: tuple[float, float, float], cells: int) -> np.ndarray:

@@ -71,12 +71,12 @@ def rare(
     codes = products.pack(x[None].astype(np.int64), products.make_codes("ternary")).reshape(-1)
     order = np.arange(3 * cells)
     places = (order >> 6) * 2 << 6 | order & 63
-    few = rare_tables(changes, 3 * cells)
+    few = rare_tables(changes, 3 * cells, outputs)
     sums = np.zeros(outputs, np.int32)
     noisy.change_rarely(
         np.append(codes, np.zeros(2, np.uint64)), np.zeros(1, np.int64), places.astype(np.int32),
-        np.zeros(outputs, np.int64), 3 * cells, pack_trits(trits), 3 * cells, 1, few.tails,
-        few.fraction_bits, few.levels, keys[None], 1, outputs, sums,
+        np.zeros(outputs, np.int64), 3 * cells, pack_trits(trits), few.block, few.tails, few.guide,
+        few.levels, few.changes, keys[None], outputs, sums,
     )  # fmt: skip
     return sums.astype(np.int64)
 
