@@ -11,6 +11,7 @@ import math
 
 import numpy as np
 
+from ternary_engine.kernels.bytes import element, put
 from ternary_engine.kernels.compile import inline, kernel
 from ternary_engine.kernels.random import GOLDEN, random_number
 from ternary_engine.kernels.simd import add64, multiply64
@@ -40,10 +41,9 @@ def read_value(stored, random, levels):
             other values is read, and either of them.
     """
     row = stored + 1
-    smaller = -1 if stored > -1 else 0
-    larger = 1 if stored < 1 else 0
-    either = larger if random < levels[row, 1] else stored
-    return smaller if random < levels[row, 0] else either
+    smaller, larger = -int(stored > -1), int(stored < 1)
+    first, either = int(random < levels[row, 0]), int(random < levels[row, 1])
+    return first * smaller + (either - first) * larger + (1 - either) * stored
 
 
 @kernel
@@ -59,28 +59,35 @@ def draw_faults(pairs, cells, log_keep, levels, keys, where, read):
         read: int8, filled with what they are read as.
 
     Returns:
-        how many err; where that is more than fits, the rest is not written: draw again with
-        more room. The place after the last may be written over.
+        how many err; where that is more than fits, draw again with so much room. Places after the
+        last may be written over.
     """
-    found = 0
-    draw = 0
+    candidates = 0
     cell = np.int64(0)
+    start = keys[0]
     while True:
-        start = add64(keys[0], multiply64(GOLDEN, 2 * draw))
         gap = next_gap(random_number(start, keys[1]), log_keep)
         if gap >= cells - cell:
-            return found
+            break
         cell += gap
-        state = (pairs[cell >> 2] >> (2 * (cell & 3))) & 3
-        stored = np.int64(state & 1) - np.int64(state >> 1)
-        choice = random_number(add64(start, GOLDEN), keys[1])
-        value = read_value(stored, choice, levels)
-        if found < where.size:  # overwritten by the next one where this candidate does not err
-            where[found] = cell
-            read[found] = value
-        found += int(value != stored)
+        if candidates < where.size:
+            put(where, candidates, cell)
+        candidates += 1
         cell += 1
-        draw += 1
+        start = add64(start, multiply64(GOLDEN, 2))
+    if candidates > where.size:
+        return candidates
+    found = 0
+    for i in range(candidates):  # nothing here branches by chance
+        cell = element(where, i)
+        state = (np.int64(element(pairs, cell >> 2)) >> (2 * (cell & 3))) & 3
+        stored = (state & 1) - (state >> 1)
+        choice = random_number(add64(keys[0], multiply64(GOLDEN, 2 * i + 1)), keys[1])
+        value = read_value(stored, choice, levels)
+        put(where, found, cell)  # overwritten by the next one where this candidate does not err
+        put(read, found, value)
+        found += int(value != stored)
+    return found
 
 
 @kernel
@@ -155,40 +162,60 @@ def restore(before, planes, panels):
 
 @kernel
 def write_nibbles(
-    where, values, outputs, inputs, by_output, taps, per_step, steps, runs, pairs, lanes, center,
-    nibbles, base,
-):  # fmt: skip
+    where, values, minor, by_output, spots, panel_bytes, lanes, center, plain, nibbles, base, before
+):
     """Write trits into weights packed for look-ups.
 
     Args:
-        where, values, outputs, by_output, taps: as in `write_trits`. inputs: of an output.
-        per_step: channels of a step, 4 where weights are binary. steps: of a tap.
-        runs: of taps that lie one behind the other. pairs: of steps in all runs.
-        lanes: outputs of a panel.
+        where: int64, flat indices into the weights of the source graph; ascending is quick.
+        values: int8, the trits to write there.
+        minor: length of the weights' last axis in the source graph, its others taken as one.
+        by_output: the first axis counts outputs, else the last does.
+        spots: int64 [inputs of an output], from `nibble_layout.spots`.
+        panel_bytes: of a panel. lanes: outputs of a panel.
         center: what a weight adds to that which its output's sums start from.
+        plain: nibbles hold four binary weights each, else two of three values.
         nibbles: uint8, `nibble_layout.pack_nibbles`, changed.
         base: int16, `nibble_layout.spread_shorts`, changed.
+        before: int64 [trits, 4], filled with what `restore_nibbles` needs.
     """
-    run_steps, run_pairs = taps * steps // max(runs, 1), pairs // max(runs, 1)
+    row, first = 0, 0
     for i in range(where.size):
-        if by_output:
-            output, rest = where[i] // inputs, where[i] % inputs
-        else:
-            output, rest = where[i] % outputs, where[i] // outputs
-        channel = rest // taps
-        step = rest % taps * steps + channel // per_step
-        run, step = step // run_steps, step % run_steps
+        if where[i] < first:
+            row, first = 0, 0
+        while where[i] >= first + minor:
+            row, first = row + 1, first + minor
+        column = where[i] - first
+        output, spot = (row, spots[column]) if by_output else (column, spots[row])
         panel, lane = output // lanes, output % lanes
-        at = (panel * pairs + run * run_pairs + (step >> 1)) * lanes + lane
-        shift = 4 * (step & 1) + channel % per_step
+        at, shift = panel * panel_bytes + (spot >> 3) + lane, spot & 7
         byte, value = int(nibbles[at]), int(values[i])
-        if per_step == 4:
+        place = panel * 64 + (lane & 1) * 32 + (lane >> 1)
+        before[i, 0], before[i, 1], before[i, 2], before[i, 3] = at, byte, place, 0
+        if plain:
             nibbles[at] = byte & ~(1 << shift) | int(value < 0) << shift
             continue
-        old = (byte >> shift & 1) - 2 * (byte >> shift + 2 & 1)
+        change = center * (value - (byte >> shift & 1) + 2 * (byte >> shift + 2 & 1))
         negative = int(value < 0) << shift + 2
         nibbles[at] = byte & ~(5 << shift) | int(value != 0) << shift | negative
-        place = panel * 64 + (lane & 1) * 32 + (lane >> 1)
-        base[place] += center * (value - old)
-        if lanes == 32:
-            base[place + 16] += center * (value - old)
+        before[i, 3] = change
+        _add_to_base(base, place, lanes, change)
+
+
+@kernel
+def restore_nibbles(before, lanes, nibbles, base):
+    """Take back what `write_nibbles` wrote, last first.
+
+    Args:
+        before: int64 [trits, 4], from `write_nibbles`. lanes, nibbles, base: as there.
+    """
+    for i in range(len(before) - 1, -1, -1):
+        nibbles[before[i, 0]] = before[i, 1]
+        _add_to_base(base, before[i, 2], lanes, -before[i, 3])
+
+
+@inline
+def _add_to_base(base, place, lanes, change):
+    base[place] += change
+    if lanes == 32:
+        base[place + 16] += change

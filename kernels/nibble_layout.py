@@ -201,6 +201,20 @@ def pair_spreads(lift: int, planes: int) -> UInt64Array:
     return aligned(np.vstack([copied, low, high, lifted]).astype(np.uint8).view(np.uint64))
 
 
+def spots(channels: int, taps: int, runs: int, digit: Digit, lanes: int) -> Int64Array:
+    """Where an output's weights lie in `pack_nibbles`' bytes, in the order of the source graph.
+
+    Returns:
+        int64 [channels * taps]: 8 times the byte, of output 0, plus the lowest bit.
+    """
+    steps = digit.steps(channels)
+    each = taps * steps // max(runs, 1)
+    channel, tap = np.arange(channels)[:, None], np.arange(taps)
+    run, step = np.divmod(tap * steps + channel // digit.channels, max(each, 1))
+    byte = (run * -(-each // 2) + (step >> 1)) * lanes
+    return (byte << 3 | 4 * (step & 1) + channel % digit.channels).reshape(-1)
+
+
 def pack_nibbles(trits: Int8Array, runs: int, digit: Digit, lanes: int) -> npt.NDArray[np.uint64]:
     """Pack trits for look-ups.
 

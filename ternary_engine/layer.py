@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -92,7 +93,7 @@ class Layer:
     @property
     def cells(self) -> int:
         """Device pairs in all; 0 for digital layers."""
-        return self.planes * int(np.prod(self.shape, dtype=np.int64))
+        return self.planes * math.prod(self.shape)
 
     @functools.cached_property
     def zero_fraction(self) -> float:

@@ -42,12 +42,12 @@ class FaultyNibbles:
 
     Attributes:
         packed: copies of the packed weights. layout: of the images they are packed for.
-        drawn: the errors in them, by trit plane. key: as above.
+        before: for each trit plane, what the errors overwrote. key: as above.
     """
 
     packed: PackedPasses
     layout: ImageLayout
-    drawn: tuple[Faults, ...] = ()
+    before: tuple[tuple[Array, ...], ...] = ()
     key: tuple[object, ...] = ()
 
 
@@ -96,12 +96,12 @@ class HeldErrors:
             held = FaultyNibbles({one: each.copy() for one, each in clean.items()}, layout)
             chunk.faulty[name] = held
         if held.key != key:
-            for plane, faulty in enumerate(held.drawn):
-                stored = layer.trits[plane].reshape(-1)[faulty.where]
-                nibbles.write(held.packed, plane, faulty.where, stored)
-            held.drawn = take_faults(layer, errors, noise, number)
-            for plane, faulty in enumerate(held.drawn):
+            for plane, before in enumerate(held.before):
+                nibbles.restore(held.packed, plane, before)
+            held.before = tuple(
                 nibbles.write(held.packed, plane, faulty.where, faulty.read)
+                for plane, faulty in enumerate(take_faults(layer, errors, noise, number))
+            )
             held.key = key
         return held.packed
 

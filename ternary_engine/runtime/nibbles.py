@@ -87,6 +87,7 @@ class NibbleProduct:
             falling = np.broadcast_to(finish.step.decreasing, (layer.outputs,))
             self.flips = nibble_layout.flip_words(falling, self.lanes)
         self._weights: dict[tuple[Digit, int, int, int], Nibbles] = {}
+        self._spots: dict[tuple[Digit, int], Array] = {}
 
     @staticmethod
     def suits(step: Crossbar, layer: Layer, codes: Codes) -> bool:
@@ -137,28 +138,49 @@ class NibbleProduct:
 
     def write(
         self, packed: PackedPasses, plane: int, where: Array, values: npt.NDArray[np.int8]
-    ) -> None:
-        """Write trits into copies of packed weights: flat indices in the source graph."""
-        layer, taps = self.layer, self.step.geometry.kernel[0] * self.step.geometry.kernel[1]
-        inputs = layer.cells // layer.planes // layer.outputs
+    ) -> tuple[Array, ...]:
+        """Write trits into copies of packed weights: flat indices in the source graph.
+
+        Returns:
+            what `restore` needs.
+        """
+        layer = self.layer
+        minor = layer.cells // layer.planes // layer.outputs
+        minor = minor if layer.output_axis == 0 else layer.outputs
+        overwritten = []
         for (digit, which), nibbles in packed.items():
             if which == plane:
+                before = np.empty((len(where), 4), np.int64)
+                overwritten.append(before)
                 faults.write_nibbles(
                     where,
                     values,
-                    layer.outputs,
-                    inputs,
+                    minor,
                     layer.output_axis == 0,
-                    taps,
-                    digit.channels,
-                    digit.steps(inputs // taps),
-                    nibbles.runs,
-                    nibbles.pairs,
+                    self._spots_of(digit, nibbles.runs),
+                    nibbles.pairs * self.lanes,
                     self.lanes,
                     digit.center,
+                    digit.kind == "binary",
                     nibbles.weights.view(np.uint8),
                     nibbles.base.view(np.int16),
+                    before,
                 )
+        return tuple(overwritten)
+
+    def restore(self, packed: PackedPasses, plane: int, overwritten: tuple[Array, ...]) -> None:
+        """Take back what `write` wrote."""
+        held = [nibbles for (_, which), nibbles in packed.items() if which == plane]
+        for nibbles, before in zip(held, overwritten, strict=True):
+            arrays = nibbles.weights.view(np.uint8), nibbles.base.view(np.int16)
+            faults.restore_nibbles(before, self.lanes, *arrays)
+
+    def _spots_of(self, digit: Digit, runs: int) -> Array:
+        if (digit, runs) not in self._spots:
+            taps = self.step.geometry.kernel[0] * self.step.geometry.kernel[1]
+            channels = self.layer.cells // self.layer.planes // self.layer.outputs // taps
+            self._spots[digit, runs] = nibble_layout.spots(channels, taps, runs, digit, self.lanes)
+        return self._spots[digit, runs]
 
     def count(
         self,

@@ -118,7 +118,7 @@ def draw_faults(layer: Layer, errors: LayerErrors, seed: int, number: int) -> tu
     drawn = []
     for plane, pairs in enumerate(layer.pairs):
         keys = sample_streams(seed, f"{layer.name}/{errors.per}/{plane}", number, 1)[0]
-        room = int(cells * rate + 8.0 * np.sqrt(cells * rate) + 16.0)
+        room = int(cells * rate + 8.0 * math.sqrt(cells * rate) + 16.0)
         while True:
             where, read = np.empty(room, np.int64), np.empty(room, np.int8)
             found = faults.draw_faults(pairs, cells, keep, levels, keys, where, read)

@@ -85,13 +85,16 @@ def test_few_cells(cells: int, seed: int) -> None:
     assert (where[cells:] == -9).all()
 
 
-def test_what_does_not_fit_is_counted_and_not_written(seed: int) -> None:
+def test_what_does_not_fit_asks_for_room(seed: int) -> None:
     trits = np.random.default_rng(seed).integers(-1, 2, 1001)
     full = drawn(trits, table_of(0.5), seed, 1001)
-    short = drawn(trits, table_of(0.5), seed, 10)
-    assert short[0] == full[0] > 10
-    np.testing.assert_array_equal(short[1], full[1][:10])
-    np.testing.assert_array_equal(short[2], full[2][:10])
+    needed, where, read = drawn(trits, table_of(0.5), seed, 10)
+    assert needed >= full[0] > 10
+    assert (read == -9).all(), "places are not looked at before all fit"
+    again, where, read = drawn(trits, table_of(0.5), seed, needed)
+    assert again == full[0]
+    np.testing.assert_array_equal(where[:again], full[1][:again])
+    np.testing.assert_array_equal(read[:again], full[2][:again])
 
 
 def test_gaps_of_extreme_numbers() -> None:

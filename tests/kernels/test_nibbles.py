@@ -216,15 +216,19 @@ def test_writing_trits(
         nibbles = nibble_layout.pack_nibbles(by_tap, runs, digit, lanes)
         return [nibbles, nibble_layout.spread_shorts(base, lanes)]
 
-    held = packed(before)
-    for trits, expected in ((after, packed(mixed)), (before, packed(before))):
-        faults.write_nibbles(
-            where, trits.reshape(-1)[where], outputs, channels * taps, by_output, taps,
-            digit.channels, steps, runs, pairs, lanes, digit.center, held[0].view(np.uint8),
-            held[1].view(np.int16),
-        )  # fmt: skip
-        for got, right in zip(held, expected, strict=True):
-            np.testing.assert_array_equal(got, right)
+    held, room = packed(before), np.empty((len(where), 4), np.int64)
+    views = held[0].view(np.uint8), held[1].view(np.int16)
+    order = where if seed % 2 else draw.permutation(where)
+    faults.write_nibbles(
+        order, after.reshape(-1)[order], channels * taps if by_output else outputs, by_output,
+        nibble_layout.spots(channels, taps, runs, digit, lanes), pairs * lanes, lanes,
+        digit.center, digit.kind == "binary", *views, room,
+    )  # fmt: skip
+    for got, right in zip(held, packed(mixed), strict=True):
+        np.testing.assert_array_equal(got, right)
+    faults.restore_nibbles(room, lanes, *views)
+    for got, right in zip(held, packed(before), strict=True):
+        np.testing.assert_array_equal(got, right)
 
 
 @settings(max_examples=60 if JIT else 10, deadline=None)
