@@ -23,7 +23,7 @@ Array = npt.NDArray[Any]
 
 # A chunk is small enough for its values to stay in the caches, and large enough to spread the
 # cost of a call (some microseconds an operation) over many samples.
-_CACHE_BYTES = 1 << 22
+_CACHE_BYTES = 5 << 20
 _FIRST_CHUNK = 4
 _MAX_CHUNK = 1024
 _MAX_TAPES = 16
@@ -95,8 +95,9 @@ class Plan:
         known = self._sample_bytes.get(self._key(inputs, noise))
         if known is None:
             return _FIRST_CHUNK if samples > _FIRST_CHUNK else max(samples, 1)
-        fair = -(-samples // threads)
-        return max(1, min(_CACHE_BYTES // max(known, 1), _MAX_CHUNK, fair))
+        most = max(1, min(_CACHE_BYTES // max(known, 1), _MAX_CHUNK))
+        rounds = max(1, -(-samples // (most * threads)))
+        return max(1, -(-samples // (rounds * threads)))  # threads end together
 
     def _run_chunk(
         self, inputs: dict[str, Array], first: int, last: int, noise: Noise | None = None
