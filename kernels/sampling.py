@@ -8,10 +8,11 @@ how many cells stand in each class. A read may change a product of
 
 Two samplers of the same distribution:
 
-* `noisy.change_rarely`: the number of *candidates* among all cells of an output is Binomial(n, e),
-  e the largest error probability of a class. Each is one of the cells, drawn without replacement;
-  one whose input is on errs with probability p_class / e. Costs one random word for eight outputs,
-  and one more number for each candidate.
+* `noisy.change_rarely`: *candidates* are drawn for a block of outputs of N cells in all: a Poisson
+  number of them, of mean -N log(1 - e), e the largest error probability of a class; each is any of
+  the cells, drawn with replacement. So a cell is drawn at all with probability e, independently of
+  the others (a Poisson number thinned over cells leaves independent ones); one whose input is on
+  then errs with probability p_class / e. Costs one random number for each block and candidate.
 * `frequent_change`: for each class the distribution of the total change of m cells is tabulated for
   every m up to a limit (Walker's alias method, Vose 1991); one random word and one look-up per
   class, however many errors there are. More cells than the limit are drawn in portions.

@@ -64,6 +64,7 @@ Out = Annotated[
     Path | None,
     typer.Option(
         "--out",
+        "-o",
         metavar="CSV",
         help="File to begin or to go on with: a row for each trial, at once.",
     ),

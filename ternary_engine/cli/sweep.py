@@ -6,7 +6,7 @@ import contextlib
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -15,12 +15,19 @@ from ternary_engine.cli import screen, studying
 from ternary_engine.cli.options import AsJson, NetworkFile, within
 from ternary_engine.cli.studying import (
     Age,
+    Backend,
     Corner,
+    Data,
     Device,
+    Labels,
     MeanRates,
+    Out,
+    Scheduler,
     SenseTime,
+    StudySeed,
     Temperature,
     Vdd,
+    Workers,
 )
 
 if TYPE_CHECKING:
@@ -31,7 +38,6 @@ __all__ = ["sweep", "told_warnings"]
 DEFAULT_RATES = (1e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 2e-1)
 _DURATIONS = ("read", "sample", "batch", "program")
 _PANEL = "Sense errors: lists of probabilities per cell; every combination is a point"
-_CREW = "Workers"
 
 
 def _rates(help_text: str) -> Any:
@@ -40,9 +46,7 @@ def _rates(help_text: str) -> Any:
 
 def sweep(
     network: NetworkFile,
-    data: Annotated[
-        Path, typer.Option(metavar="DATA", help="Samples: .npz with x and the labels y.")
-    ],
+    data: Data,
     ber: Annotated[
         list[str] | None,
         _rates(
@@ -88,51 +92,12 @@ def sweep(
     trials: Annotated[
         int, typer.Option(metavar="N", callback=within(1), help="Runs of each point.")
     ] = 20,
-    seed: Annotated[
-        int,
-        typer.Option(
-            metavar="N",
-            callback=within(0),
-            help="Names all random numbers: the same numbers from any number of workers.",
-        ),
-    ] = 0,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "--out",
-            "-o",
-            metavar="CSV",
-            help="File to begin or to go on with: a row for each trial, at once.",
-        ),
-    ] = None,
-    labels: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FILE|KEY",
-            help="Labels: an .npz or .npy file, or an array of DATA [dim]\\[default: y][/dim].",
-        ),
-    ] = None,
-    workers: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N",
-            callback=within(1),
-            rich_help_panel=_CREW,
-            help="How many [dim]\\[default: every core][/dim].",
-        ),
-    ] = None,
-    backend: Annotated[
-        Literal["threads", "processes", "dask", "ray"],
-        typer.Option(rich_help_panel=_CREW, help="What they are."),
-    ] = "threads",
-    scheduler: Annotated[
-        str | None,
-        typer.Option(
-            metavar="ADDRESS",
-            rich_help_panel=_CREW,
-            help="Dask scheduler, e.g. tcp://node1:8786, with --backend dask.",
-        ),
-    ] = None,
+    seed: StudySeed = 0,
+    out: Out = None,
+    labels: Labels = None,
+    workers: Workers = None,
+    backend: Backend = "threads",
+    scheduler: Scheduler = None,
     json: AsJson = False,
 ) -> None:
     """Measure accuracy over error rates, many trials each.
@@ -163,11 +128,7 @@ def sweep(
 
     if out is not None:
         files.check_folder(out)
-    net = files.load_network(network)
-    arrays = files.read_arrays(data)
-    wanted = files.pick_labels(labels, arrays, data)
-    if wanted is None:
-        raise ValueError(f"{data}: no labels: a sweep takes an array y, or --labels")
+    net, x, wanted = studying.read_task(network, data, labels)
     options: dict[str, Any] = {
         "points": chips or _points(rates, durations, names),
         "trials": trials,
@@ -178,7 +139,6 @@ def sweep(
         "scheduler": scheduler,
         "batch_size": batch_size,
     }
-    x = files.pick_inputs(arrays, net, data)
     with told_warnings():
         results = _run(net, x, wanted, options, network.name)
     if out is None:

@@ -23,6 +23,13 @@ def test_poisson_tails(mean: float) -> None:
     assert stats.poisson.sf(tails.size, mean) < 2.0**-63, "what the table leaves out"
 
 
+def test_units_are_the_probabilities() -> None:
+    draw = np.random.default_rng(0)
+    values = np.concatenate([draw.random(200), 2.0 ** -draw.uniform(0, 70, 200), [0.0, 1.0, 0.5]])
+    for value, unit in zip(values.tolist(), read_tables._to_units(values).tolist(), strict=True):
+        assert unit == min(int(Fraction(value) * 2**64), 2**64 - 1)
+
+
 @pytest.mark.parametrize("mean", [0.0, 1e-9, 0.7, 98.0, 256.0])
 def test_guide_finds_the_number_of_candidates(mean: float) -> None:
     tails = np.append(read_tables._to_units(read_tables._poisson_tails(mean)), np.uint64(0))
