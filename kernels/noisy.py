@@ -156,9 +156,10 @@ def change_rarely(
         block: outputs whose candidates are drawn together.
         tails: uint64, 2**64 P(more than k candidates in a block), 0 last.
         guide: int16 [256], for numbers by their highest byte: tails that are surely above.
-        levels: uint64, flat [32][2], changes: int32, flat [32][3], by stored pair (bits 0 and 1), input not 0
-            (bit 2), input negative (bit 3), drawn before (bit 4): the change is the first where
-            the candidate's 64-bit fraction is below neither level, the last where below both.
+        levels: uint64, flat [32][2], changes: int32, flat [32][3], by stored pair (bits 0 and 1),
+            input not 0 (bit 2), input negative (bit 3), drawn before (bit 4): the change is the
+            first where the candidate's 64-bit fraction is below neither level, the last where
+            below both.
         streams: uint64 [positions, 2], random stream of every position.
         sums: int32, flat [positions][pitch], changed.
     """

@@ -103,11 +103,12 @@ class Plan:
         self, inputs: dict[str, Array], first: int, last: int, noise: Noise | None = None
     ) -> Mapping[str, Array]:
         """Run samples ``first`` up to ``last``; the outputs hold until the worker's next run."""
-        mixed = self.network.batching == "whole"
+        batching = self.network.batching
         size_key = self._key(inputs, noise)
         chunk: Chunk | None = getattr(self._workers, "chunk", None)
         if chunk is None or size_key not in self._sample_bytes:
-            chunk = Chunk(mixed=mixed)  # what other runs left behind is no memory of these samples
+            # What other runs left behind is no memory of these samples.
+            chunk = Chunk(mixed=batching == "whole", single=batching == "single")
         self._workers.chunk = chunk
         chunk.images, chunk.first, chunk.noise = last - first, first, noise
         part = samples_of(self.network, inputs, first, last)

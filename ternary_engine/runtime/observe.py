@@ -46,7 +46,7 @@ def count_active_inputs(
     inputs = check_inputs(network, x)
     samples = count_samples(network, inputs)
     size = {"single": 1, "whole": max(samples, 1)}.get(network.batching, _CHUNK)
-    chunk = Chunk(mixed=network.batching == "whole")
+    chunk = Chunk(mixed=network.batching == "whole", single=network.batching == "single")
     for first in range(0, samples, size):
         part = samples_of(network, inputs, first, first + size)
         chunk.images, chunk.first, chunk.real = min(size, samples - first), first, part

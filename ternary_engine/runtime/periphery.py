@@ -65,18 +65,55 @@ class Piece:
         """The open session."""
         return make_session(self.model)
 
-    def run(self, chunk: Chunk, feeds: dict[str, Array], targets: tuple[str, ...]) -> list[Array]:
+    @functools.cached_property
+    def _has_products(self) -> bool:
+        """Whether there is a matrix product; a name that reads like one does no harm."""
+        return b"MatMul" in self.model or b"Gemm" in self.model
+
+    def run(
+        self,
+        chunk: Chunk,
+        feeds: dict[str, Array],
+        targets: tuple[str, ...],
+        fixed: tuple[str, ...] = (),
+    ) -> list[Array]:
         """Execute the model, writing large results into the chunk's buffers.
+
+        ONNX Runtime multiplies a single row by a matrix in another order than several rows, which
+        may move the last bit. A lone sample is run twice over, so that it gets what it gets among
+        others.
+
+        Args:
+            chunk: the chunk. feeds: inputs by name. targets: the outputs wanted.
+            fixed: inputs without an axis for samples.
 
         Raises:
             TernaryEngineError: ONNX Runtime could not.
         """
+        lone = chunk.images == 1 and not (chunk.mixed or chunk.single)
+        if not (lone and self._has_products) or any(x.dtype == object for x in feeds.values()):
+            return self._execute(chunk, feeds, targets, chunk.images)
+        twice = {
+            name: self._twice(chunk, name, x) if name not in fixed and x.shape[:1] == (1,) else x
+            for name, x in feeds.items()
+        }
+        return [array[:1] for array in self._execute(chunk, twice, targets, 2)]
+
+    @staticmethod
+    def _twice(chunk: Chunk, name: str, x: Array) -> Array:
+        room = chunk.real_buffer(f"{name}/twice", (2, *x.shape[1:]), x.dtype)
+        chunk.call(np.copyto, room, x)
+        return room
+
+    def _execute(
+        self, chunk: Chunk, feeds: dict[str, Array], targets: tuple[str, ...], rows: int
+    ) -> list[Array]:
         key = tuple((name, array.shape[1:]) for name, array in feeds.items())
         shapes = self._shapes.get(key)
         if shapes is not None:
-            large = chunk.images * shapes.sample_bytes >= _LARGE
+            large = rows * shapes.sample_bytes >= _LARGE
             if large or chunk.tape is not None:
-                return self._run_into_buffers(chunk, feeds, targets, shapes)
+                return self._run_into_buffers(chunk, feeds, targets, shapes, rows)
         chunk.tape = None
         try:
             outputs: list[Array] = self.session.run(list(targets), feeds)
@@ -88,7 +125,7 @@ class Piece:
                 f"{reason} (does the source model run in ONNX Runtime on this input?)"
             ) from error
         strings = any(array.dtype == np.object_ for array in (*feeds.values(), *outputs))
-        whole = all(array.shape[:1] == (chunk.images,) for array in outputs)
+        whole = all(array.shape[:1] == (rows,) for array in outputs)
         if whole and not (chunk.mixed or strings):
             self._shapes[key] = _Shapes([(array.shape[1:], array.dtype) for array in outputs])
         return outputs
@@ -99,6 +136,7 @@ class Piece:
         feeds: dict[str, Array],
         targets: tuple[str, ...],
         shapes: _Shapes,
+        rows: int,
     ) -> list[Array]:
         binding = self.session.io_binding()
         for name, array in feeds.items():
@@ -107,7 +145,7 @@ class Piece:
             binding.bind_cpu_input(name, array)
         outputs = []
         for name, (shape, dtype) in zip(targets, shapes.of_outputs, strict=True):
-            room = chunk.real_buffer(name, (chunk.images, *shape), dtype)
+            room = chunk.real_buffer(name, (rows, *shape), dtype)
             binding.bind_output(name, "cpu", 0, dtype, room.shape, room.ctypes.data)
             outputs.append(room)
         chunk.call(self.session.run_with_iobinding, binding)

@@ -58,10 +58,11 @@ class RealCrossbarOperation:
 
     def _products(self, chunk: Chunk, x: Array, weights: npt.NDArray[np.float32]) -> Array:
         feeds = {self.step.source: x, "weights": weights}
-        return self.piece.run(chunk, feeds, (self.step.target,))[0]
+        return self.piece.run(chunk, feeds, (self.step.target,), fixed=("weights",))[0]
 
     def _per_sample(self, chunk: Chunk, x: Array, noise: Noise, errors: LayerErrors) -> Array:
-        alone = chunk.faulty.setdefault(f"{self.step.target}/alone", Chunk(images=1))
+        one = Chunk(images=1, single=chunk.single)
+        alone = chunk.faulty.setdefault(f"{self.step.target}/alone", one)
         name = f"{self.step.target}/samples"
         for i in range(len(x)):
             part = self._held(alone, x[i : i + 1], chunk.first + i, noise, errors)

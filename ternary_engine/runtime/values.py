@@ -125,6 +125,7 @@ class Chunk:
         first: number of its first sample in the run.
         noise: the errors of the run, if any.
         mixed: the graph mixes samples: shapes of results may depend on values.
+        single: the graph takes one sample at a time.
         real, codes, sums: values by name.
         faulty: weights with errors in them, by layer; see `faulty.FaultyPlanes`.
         tape: calls made so far, where they are being taken down; None where they are not, or
@@ -136,6 +137,7 @@ class Chunk:
     first: int = 0
     noise: Noise | None = None
     mixed: bool = False
+    single: bool = False
     real: dict[str, Array] = field(default_factory=dict)
     codes: dict[str, CodeImages] = field(default_factory=dict)
     sums: dict[str, SumImages] = field(default_factory=dict)

@@ -253,3 +253,19 @@ def test_how_large_chunks_are_does_not_depend_on_earlier_runs_of_another_kind(fi
     both = sizes[2, kinds[1]]
     assert len(both) == 2
     assert both == sizes[1, kinds[0]] | sizes[1, kinds[1]]
+
+
+@pytest.mark.parametrize("inputs", [17, 64, 784])
+def test_a_lone_sample_gets_what_it_gets_among_others(inputs: int) -> None:
+    """Real inputs: ONNX Runtime multiplies one row in another order than several."""
+    rng = np.random.default_rng(inputs)
+    network = te.convert(networks.mlp((inputs, 40, 10), activations="real"))
+    x = rng.normal(size=(33, inputs)).astype(np.float32)
+    errors = te.SenseErrors.from_ber(0.01)
+    for options in ({}, {"errors": errors, "seed": 3}):
+        for threads in (1, 2):
+            whole = network.run(x, threads=threads, **options)
+            for count in (1, 2, 5):
+                for _ in range(2):  # taken down, then played back
+                    part = network.run(x[:count], threads=threads, **options)
+                    np.testing.assert_array_equal(part, whole[:count])
