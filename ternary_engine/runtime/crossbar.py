@@ -12,6 +12,7 @@ from ternary_engine.codes import Codes
 from ternary_engine.kernels import convolution, epilogue
 from ternary_engine.kernels.layout import PANEL, panels_for, per_output
 from ternary_engine.layer import Layer
+from ternary_engine.runtime.depthwise import DepthwiseProduct
 from ternary_engine.runtime.guards import check_channels
 from ternary_engine.runtime.layout import (
     Border,
@@ -108,8 +109,10 @@ class CrossbarOperation:
             if codes.kind == "binary"
             else plane_coefficients(codes.bits, codes.kind == "signed")
         )
-        self.tiles = self.nibbles = None
-        if TileProduct.suits(step, layer, codes):
+        self.tiles = self.nibbles = self.depthwise = None
+        if DepthwiseProduct.suits(step, layer, codes):
+            self.depthwise = DepthwiseProduct(step, layer, codes, self.finish)
+        elif TileProduct.suits(step, layer, codes):
             self.tiles = TileProduct(step, layer, codes, threshold)
         elif NibbleProduct.suits(step, layer, codes):
             self.nibbles = NibbleProduct(step, layer, codes, self.finish)
@@ -151,6 +154,9 @@ class CrossbarOperation:
         """Run on one chunk."""
         source = chunk.codes[self.step.source]
         check_channels(self.layer, self.step.geometry, source.layout.channels)
+        if self.depthwise is not None:
+            self.depthwise(chunk, self.target(chunk))
+            return
         if self.tiles is not None and self.tiles.pays(source.layout, chunk.images):
             self.tiles(chunk, self.target(chunk))
             return
@@ -166,7 +172,10 @@ class CrossbarOperation:
     def clean_sums(self, chunk: Chunk) -> SumImages:
         """Sums without errors, stored even where the layer takes a threshold in."""
         target, layout = self.sums_target(chunk), chunk.codes[self.step.source].layout
-        if self.nibbles is not None and self.nibbles.pays(layout, chunk.images):
+        check_channels(self.layer, self.step.geometry, layout.channels)
+        if self.depthwise is not None:
+            self.depthwise(chunk, target, stored=True)
+        elif self.nibbles is not None and self.nibbles.pays(layout, chunk.images):
             self.nibbles(chunk, target, stored=True)
         else:
             planes = self.planes(layout.channels)

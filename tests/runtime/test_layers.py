@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from ternary_engine.runtime.plan import build_operations
+from ternary_engine.runtime.sensed import SensedCrossbar
 from ternary_engine.steps import Geometry
 from tests.runtime.builder import Builder, check
 
@@ -94,6 +96,24 @@ def test_groups(
 ) -> None:
     geometry = Geometry((2, 3), strides=(1, 2), pads=(1, 1, 0, 1), groups=groups)
     _layer(kind, bits, channels, outputs, geometry, binary=binary, image=(3, 4))
+
+
+@pytest.mark.parametrize(
+    ("channels", "outputs", "groups", "kernel", "wanted"),
+    [
+        (70, 70, 70, (3, 3), True), (1, 1, 1, (3, 3), False), (6, 12, 6, (3, 3), False),
+        (8, 8, 4, (3, 3), False), (5, 5, 5, (5, 6), True), (5, 5, 5, (8, 4), False),
+    ],
+)  # fmt: skip
+def test_depthwise_layers_run_on_slices(
+    channels: int, outputs: int, groups: int, kernel: tuple[int, int], wanted: bool
+) -> None:
+    made = Builder(2, channels, 9, 8)
+    sums = made.crossbar(made.encode("ternary"), outputs, Geometry(kernel, groups=groups))
+    network = made.network(made.scale(sums))
+    operation = next(one for one in build_operations(network) if isinstance(one, SensedCrossbar))
+    assert (operation.operation.depthwise is not None) == wanted
+    check(network, made.input(3))
 
 
 @inputs
