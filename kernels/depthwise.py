@@ -13,7 +13,7 @@ import numpy.typing as npt
 from ternary_engine.kernels.bytes import element
 from ternary_engine.kernels.compile import inline, kernel
 from ternary_engine.kernels.epilogue import BINARY, TERNARY
-from ternary_engine.kernels.layout import WORD_BITS, UInt64Array, words_for
+from ternary_engine.kernels.layout import WORD_BITS, UInt64Array, pack_channels
 
 SLICES = 6  # bits of a counter
 MOST_TAPS = ((1 << SLICES) - 2) // 2
@@ -112,7 +112,7 @@ def pack_depthwise(trits: npt.NDArray[np.int8]) -> UInt64Array:
     Returns:
         uint64, flat [tap][word][plane]: non-zero, negative.
     """
-    planes = [_bits(mask.T) for mask in (trits != 0, trits < 0)]
+    planes = [pack_channels(mask.T) for mask in (trits != 0, trits < 0)]
     return np.stack(planes, axis=-1).reshape(-1)
 
 
@@ -126,13 +126,5 @@ def slice_thresholds(thresholds: npt.NDArray[np.int64], taps: int) -> UInt64Arra
         uint64, flat [word][threshold][slice]; what no sum reaches is the largest counter.
     """
     levels = np.where(thresholds > taps, (1 << SLICES) - 1, np.maximum(thresholds + taps, 0))
-    slices = _bits((levels[:, :, None] >> np.arange(SLICES) & 1).transpose(1, 2, 0))
+    slices = pack_channels((levels[:, :, None] >> np.arange(SLICES) & 1).transpose(1, 2, 0))
     return np.ascontiguousarray(slices.transpose(2, 0, 1)).reshape(-1)
-
-
-def _bits(mask: npt.NDArray[np.generic]) -> UInt64Array:
-    """Pack the last axis, channels, into words."""
-    channels = mask.shape[-1]
-    padded = np.zeros((*mask.shape[:-1], words_for(channels) * WORD_BITS), np.bool_)
-    padded[..., :channels] = mask
-    return np.packbits(padded, axis=-1, bitorder="little").view("<u8").astype(np.uint64, copy=False)

@@ -33,8 +33,8 @@ def panels_for(outputs: int) -> int:
     return -(-outputs // PANEL)
 
 
-def _pack_channels(bits: npt.NDArray[np.bool_]) -> UInt64Array:
-    """Pack the last axis into words; spare bits are zero."""
+def pack_channels(bits: npt.NDArray[np.bool_]) -> UInt64Array:
+    """Pack the last axis into words: uint64 [..., words]; spare bits are zero."""
     channels = bits.shape[-1]
     padded = np.zeros((*bits.shape[:-1], words_for(channels) * WORD_BITS), np.bool_)
     padded[..., :channels] = bits
@@ -53,7 +53,7 @@ def pack_weights(trits: npt.NDArray[np.int8], *, negative_only: bool = False) ->
     """
     outputs, taps, channels = trits.shape
     masks = [trits < 0] if negative_only else [trits != 0, trits < 0]
-    planes = np.stack([_pack_channels(mask) for mask in masks])
+    planes = np.stack([pack_channels(mask) for mask in masks])
     padded = np.zeros((len(masks), panels_for(outputs) * PANEL, *planes.shape[2:]), np.uint64)
     padded[:, :outputs] = planes
     split = padded.reshape(len(masks), panels_for(outputs), PANEL, taps, words_for(channels))

@@ -13,7 +13,8 @@ import ternary_engine as te
 from ternary_engine import zoo
 
 NAMES = tuple(name for name in zoo.names(everything=True) if name not in zoo.names())
-LARGEST = 1_000_000
+LARGEST = 1_000_000  # packed; the .onnx has a byte for every weight
+LARGEST_ONNX = 1_500_000
 every_network = pytest.mark.parametrize("name", NAMES)
 
 
@@ -26,7 +27,7 @@ def test_there_are_some() -> None:
 def test_network_is_small_and_as_described(name: str, tmp_path: Path) -> None:
     entry = zoo.describe(name)
     assert entry.data == "cifar10"
-    assert entry.onnx_bytes == zoo.path(name).stat().st_size < LARGEST
+    assert entry.onnx_bytes == zoo.path(name).stat().st_size < LARGEST_ONNX
     net = zoo.load(name)
     net.save(tmp_path / "net.tern")
     assert (tmp_path / "net.tern").stat().st_size < LARGEST

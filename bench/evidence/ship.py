@@ -1,6 +1,6 @@
 """Put trained networks of CIFAR-10 into the zoo: of each kind the seed that validates best.
 
-python -m bench.evidence.ship --data cifar10_jpeg.npz --runs build/train --sizes 8 16
+python -m bench.evidence.ship --data cifar10_jpeg.npz --runs build/train --sizes 8 16 32
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ def entry(one: Any, path: Path, accuracy: float, samples: int) -> dict[str, Any]
     made = one.metrics
     f, recipe = made["f"], made["recipe"]
     command = (
-        f"python -m bench.train.vgg --recipe short --f {f} --weights {made['weights']} "
-        f"--activations {made['activations']} --seed {recipe['seed']} "
-        f"--stop-after {made['epochs_done']} --data CIFAR-10"
+        f"python -m bench.train.vgg --recipe short --epochs {' '.join(map(str, recipe['cycles']))} "
+        f"--f {f} --weights {made['weights']} --activations {made['activations']} "
+        f"--seed {recipe['seed']} --data CIFAR-10"
     )
     return {
         "title": f"{made['weights']} VGG f = {f} of CIFAR-10, {made['epochs_done']} epochs",
@@ -68,7 +68,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="as for bench.train.vgg")
     parser.add_argument("--runs", type=Path, default=Path("build/train"))
-    parser.add_argument("--sizes", type=int, nargs="+", default=[8, 16], help="f of the networks")
+    parser.add_argument(
+        "--sizes", type=int, nargs="+", default=[8, 16, 32], help="f of the networks"
+    )
     options = parser.parse_args()
     x, labels = test_images(images.load(options.data))
     table = json.loads((ZOO / "zoo.json").read_text(encoding="utf-8"))

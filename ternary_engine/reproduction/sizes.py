@@ -34,9 +34,9 @@ def panel(setting: Setting) -> Panel:
         "Ternary against binary networks over model size",
         f"{shipped.NOTE} A VGG with f filters in its first convolution, all kinds trained alike "
         "in a short recipe for small machines (bench/train/README.md): these networks have seen a "
-        "few epochs of the published 700, so levels lie far below the talk's, and the gaps need "
-        "not be those of networks trained to the end; two settings of the recipe were chosen on "
-        "T/T alone. A validation split chose the epoch.",
+        "few epochs of the published 700, so levels lie below the talk's, and the gaps need not be "
+        "those of networks trained to the end; the recipe was chosen on T/T alone. A validation "
+        "split chose the epoch.",
         (_ahead(groups), _packed(rows), _published()),
         (
             Picture(
@@ -85,8 +85,8 @@ def _line(size: int, kind: str, members: Sequence[Row]) -> tuple[object, ...]:
 def _note(rows: Sequence[Row]) -> str:
     recipes = sorted({row["recipe"] for row in rows})
     return (
-        f"Cosine cycles of {' or '.join(recipes)} epochs, stopped after those shown. Spread: "
-        "standard deviation over seeds. T ternary, B binary, R real."
+        f"Cosine cycles of {' or '.join(recipes)} epochs. Spread: standard deviation over seeds. "
+        "T ternary, B binary, R real."
     )
 
 

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ternary_engine.kernels import depthwise, epilogue
+from ternary_engine.kernels.layout import pack_channels
 from tests.kernels.operands import JIT
 from tests.oracles import products
 
@@ -47,8 +48,8 @@ def test_any_size(kind: str, mode: int, channels: int, taps: int, seed: int) -> 
     depthwise.convolve_depthwise(
         packed.reshape(-1), planes, words, np.arange(positions) * pitch, valid,
         np.arange(taps) * pitch, depthwise.pack_depthwise(trits),
-        depthwise._bits(np.ones(channels, np.bool_)), mode,
-        depthwise.slice_thresholds(levels, taps), depthwise._bits(flips),
+        pack_channels(np.ones(channels, np.bool_)), mode,
+        depthwise.slice_thresholds(levels, taps), pack_channels(flips),
         np.arange(positions) * words * out_planes, out, width, sums,
     )  # fmt: skip
     if mode == epilogue.STORE:

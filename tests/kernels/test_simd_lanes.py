@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from ternary_engine.kernels.bytes import put
 from ternary_engine.kernels.simd import (
     LANES,
     add64,
@@ -13,6 +14,7 @@ from ternary_engine.kernels.simd import (
     choose_at_least,
     floats_at_least,
     gather,
+    high64,
     lane,
     lane_numbers,
     load,
@@ -147,6 +149,12 @@ def test_of_multiply64(left: int, right: int) -> None:
     assert multiply64(left, right) == left * right % 2**64
 
 
+@pytest.mark.parametrize("left", EDGES)
+@pytest.mark.parametrize("right", EDGES)
+def test_of_high64(left: int, right: int) -> None:
+    assert high64(left, right) == left * right >> 64
+
+
 def test_numbers_when_compiled() -> None:
     def function(numbers, out):
         for i in range(numbers.size):
@@ -157,8 +165,21 @@ def test_numbers_when_compiled() -> None:
                 out[i, j, 1] = multiply64(numbers[i], numbers[j])
                 out[i, j, 2] = add64(numbers[i], i)
                 out[i, j, 3] = multiply64(j, numbers[i])
+                out[i, j, 6] = np.uint64(high64(numbers[i], numbers[j]))
+                put(out.reshape(-1), (i * numbers.size + j) * 8 + 7, i - j)
 
-    both(function, np.array(EDGES, np.uint64), np.zeros((8, 8, 6), np.uint64))
+    both(function, np.array(EDGES, np.uint64), np.zeros((8, 8, 8), np.uint64))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.int32, np.int64, np.uint64])
+def test_put_keeps_the_lower_bits(dtype: type) -> None:
+    """What does not fit loses its upper bits, as compiled stores do."""
+
+    def function(values, out):
+        for i in range(values.size):
+            put(out, i, values[i])
+
+    both(function, np.array([0, 1, -1, 127, -128, 2**31, -(2**40)]), np.zeros(7, dtype))
 
 
 def test_of_floats_at_least() -> None:
