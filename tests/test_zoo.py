@@ -17,7 +17,7 @@ import pytest
 from ternary_engine import zoo
 
 FOLDER = Path(zoo.__file__).parent
-LARGEST = 3_000_000
+LARGEST = 5_000_000
 LEAST_ACCURACY = {"mlp_ternary": 0.96, "mlp_binary": 0.93, "cnn_ternary": 0.96}
 every_network = pytest.mark.parametrize("name", zoo.names())
 
