@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from ternary_engine.cli import failures, screen
-from ternary_engine.cli.app import app
+from ternary_engine.cli.app import COMMANDS, make
 
 __all__ = ["main"]
 
@@ -30,6 +30,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in arguments
     arguments = [argument for argument in arguments if argument != "--debug"]
+    asked = next((word for word in arguments if not word.startswith("-")), "")
+    app = make([asked] if asked in COMMANDS else COMMANDS)
     try:
         result = app(arguments, prog_name=PROGRAM, standalone_mode=False)
     except KeyboardInterrupt:

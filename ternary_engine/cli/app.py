@@ -3,37 +3,35 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import sys
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
 import ternary_engine
-from ternary_engine.cli.bench import bench
-from ternary_engine.cli.check import check
-from ternary_engine.cli.convert import convert
-from ternary_engine.cli.demo import demo
-from ternary_engine.cli.device import device
-from ternary_engine.cli.inspect import inspect
-from ternary_engine.cli.map import map
-from ternary_engine.cli.plot import plot
-from ternary_engine.cli.population import population
-from ternary_engine.cli.program import program
-from ternary_engine.cli.report import report
-from ternary_engine.cli.reproduce import reproduce
-from ternary_engine.cli.run import run
-from ternary_engine.cli.sense import sense
-from ternary_engine.cli.sensitivity import sensitivity
-from ternary_engine.cli.sweep import sweep
-from ternary_engine.cli.tolerance import tolerance
 
-__all__ = ["app"]
+__all__ = ["COMMANDS", "make"]
 
-app = typer.Typer(
-    add_completion=False,
-    rich_markup_mode="rich",
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+COMMANDS = (
+    "demo",
+    "convert",
+    "inspect",
+    "check",
+    "run",
+    "bench",
+    "sweep",
+    "plot",
+    "tolerance",
+    "sensitivity",
+    "population",
+    "map",
+    "device",
+    "sense",
+    "program",
+    "report",
+    "reproduce",
 )
 
 
@@ -43,8 +41,7 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback(invoke_without_command=True)
-def entry(
+def _entry(
     context: typer.Context,
     version: Annotated[
         bool,
@@ -72,23 +69,20 @@ def entry(
         raise typer.Exit(2)
 
 
-for command in (
-    demo,
-    convert,
-    inspect,
-    check,
-    run,
-    bench,
-    sweep,
-    plot,
-    tolerance,
-    sensitivity,
-    population,
-    map,
-    device,
-    sense,
-    program,
-    report,
-    reproduce,
-):
-    app.command()(command)
+def make(names: Sequence[str] = COMMANDS) -> typer.Typer:
+    """Make the application; one that needs but one command starts a tenth of a second sooner.
+
+    Args:
+        names: commands it knows, each the function of that name in the module of that name.
+    """
+    app = typer.Typer(
+        add_completion=False,
+        rich_markup_mode="rich",
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    )
+    app.callback(invoke_without_command=True)(_entry)
+    for name in names:
+        module = importlib.import_module(f"ternary_engine.cli.{name}")
+        app.command()(getattr(module, name))
+    return app

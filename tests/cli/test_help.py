@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from ternary_engine.cli.app import app
+from ternary_engine.cli.app import COMMANDS
 
-COMMANDS = tuple(command.callback.__name__ for command in app.registered_commands)
 HEAVY = {"numba", "llvmlite", "onnx", "onnxruntime", "numpy"}
 ENVIRONMENT = {k: v for k, v in os.environ.items() if k not in ("FORCE_COLOR", "GITHUB_ACTIONS")}
 
