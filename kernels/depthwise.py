@@ -126,5 +126,6 @@ def slice_thresholds(thresholds: npt.NDArray[np.int64], taps: int) -> UInt64Arra
         uint64, flat [word][threshold][slice]; what no sum reaches is the largest counter.
     """
     levels = np.where(thresholds > taps, (1 << SLICES) - 1, np.maximum(thresholds + taps, 0))
-    slices = pack_channels((levels[:, :, None] >> np.arange(SLICES) & 1).transpose(1, 2, 0))
+    bits = (levels[:, :, None] >> np.arange(SLICES) & 1).astype(np.bool_)
+    slices = pack_channels(bits.transpose(1, 2, 0))
     return np.ascontiguousarray(slices.transpose(2, 0, 1)).reshape(-1)

@@ -212,7 +212,8 @@ def spots(channels: int, taps: int, runs: int, digit: Digit, lanes: int) -> Int6
     channel, tap = np.arange(channels)[:, None], np.arange(taps)
     run, step = np.divmod(tap * steps + channel // digit.channels, max(each, 1))
     byte = (run * -(-each // 2) + (step >> 1)) * lanes
-    return (byte << 3 | 4 * (step & 1) + channel % digit.channels).reshape(-1)
+    places: Int64Array = byte << 3 | 4 * (step & 1) + channel % digit.channels
+    return places.reshape(-1)
 
 
 def pack_nibbles(trits: Int8Array, runs: int, digit: Digit, lanes: int) -> npt.NDArray[np.uint64]:

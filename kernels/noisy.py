@@ -122,15 +122,15 @@ def change_frequently(
 @inline
 def _error(code, fraction, levels, changes):
     """What a candidate changes in a sum: its code names its row of ``levels`` and ``changes``."""
-    errors = np.int64(fraction < element(levels, 2 * code))
-    errors += np.int64(fraction < element(levels, 2 * code + 1))
+    errors = int(fraction < element(levels, 2 * code))
+    errors += int(fraction < element(levels, 2 * code + 1))
     return element(changes, 3 * code + errors)
 
 
 @inline
 def _candidates(number, tails, guide):
     """A Poisson number from a random one: how many of the descending ``tails`` lie above it."""
-    count = np.int64(element(guide, np.int64(number >> np.uint64(GUIDE_SHIFT))))
+    count = int(element(guide, int(number >> np.uint64(GUIDE_SHIFT))))
     while number < element(tails, count):
         count += 1
     return count

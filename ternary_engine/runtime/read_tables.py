@@ -69,7 +69,8 @@ def _poisson_tails(mean: float) -> Float64Array:
 def _guide(tails: UInt64Array) -> npt.NDArray[np.int16]:
     """For every highest byte, how many tails lie above all numbers that begin with it."""
     last = (np.arange(256, dtype=np.uint64) << np.uint64(56)) | np.uint64((1 << 56) - 1)
-    return (tails[None] > last[:, None]).sum(axis=1).astype(np.int16)
+    above: npt.NDArray[np.int64] = (tails[None] > last[:, None]).sum(axis=1)
+    return above.astype(np.int16)
 
 
 def _outcomes(changes: Changes, factor: int) -> tuple[UInt64Array, npt.NDArray[np.int32]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -117,12 +116,12 @@ class ReadErrors:
                 number += 1
 
     @functools.cached_property
-    def _pairs(self) -> Sequence[npt.NDArray[np.uint8]]:
+    def _pairs(self) -> list[npt.NDArray[np.uint8]]:
         """The stored pairs of every trit plane, one output behind the other."""
         layer = self.operation.layer
         assert layer.pairs is not None
         if layer.output_axis == 0:
-            return layer.pairs
+            return list(layer.pairs)
         return [pack_trits(np.ascontiguousarray(plane.T)) for plane in layer.trits]
 
     def _places(self, layout: ImageLayout) -> tuple[Array, Array, int]:
