@@ -12,12 +12,10 @@ import pytest
 from tests import networks
 
 SCRIPT = """
-import resource, sys, time
+import resource, sys
 import ternary_engine as te
 te.ConversionError, te.convert
-started = time.process_time()
 network = te.convert(sys.argv[1])
-print(time.process_time() - started)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 print({layer.placement for layer in network.layers})
 """
@@ -25,13 +23,12 @@ print({layer.placement for layer in network.layers})
 
 @pytest.mark.slow
 def test_vgg_of_the_papers(tmp_path: Path) -> None:
-    """8.8 million weights: under 5 s on a quiet machine, always well under 1 GiB."""
+    """8.8 million weights, well under 1 GiB; `ternary-engine bench start` measures the time."""
     path = tmp_path / "vgg.onnx"
     onnx.save(networks.vgg(128), path)
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT, str(path)], check=True, capture_output=True, text=True
     )
-    seconds, mebibytes, placed = done.stdout.splitlines()
+    mebibytes, placed = done.stdout.splitlines()
     assert placed == "{'crossbar'}"
-    assert float(seconds) < 10
     assert float(mebibytes) < 800
