@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from ternary_engine.codes import Codes
 from ternary_engine.kernels import join, pack, pool, sums
-from ternary_engine.kernels.layout import WORD_BITS, words_for
+from ternary_engine.kernels.layout import pack_channels
 from ternary_engine.runtime.guards import check_form, check_real, check_rows, check_same_size
 from ternary_engine.runtime.layout import (
     Border,
@@ -53,9 +53,7 @@ def plane_meaning(codes: Codes) -> int:
 
 def channel_bits(flags: npt.NDArray[np.bool_], channels: int) -> npt.NDArray[np.uint64]:
     """Pack one flag per channel into words, spare bits zero; a single flag serves all."""
-    bits = np.zeros(words_for(channels) * WORD_BITS, np.bool_)
-    bits[:channels] = flags
-    return np.packbits(bits, bitorder="little").view("<u8").astype(np.uint64, copy=False)
+    return pack_channels(np.broadcast_to(flags, (channels,)))
 
 
 def are_whole(thresholds: Array) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ternary_engine.kernels import sampling
+from ternary_engine.kernels import noisy, sampling
 
 Float64Array = npt.NDArray[np.float64]
 UInt64Array = npt.NDArray[np.uint64]
@@ -68,7 +68,8 @@ def _poisson_tails(mean: float) -> Float64Array:
 
 def _guide(tails: UInt64Array) -> npt.NDArray[np.int16]:
     """For every highest byte, how many tails lie above all numbers that begin with it."""
-    last = (np.arange(256, dtype=np.uint64) << np.uint64(56)) | np.uint64((1 << 56) - 1)
+    shift = noisy.GUIDE_SHIFT
+    last = (np.arange(256, dtype=np.uint64) << np.uint64(shift)) | np.uint64((1 << shift) - 1)
     above: npt.NDArray[np.int64] = (tails[None] > last[:, None]).sum(axis=1)
     return above.astype(np.int16)
 
