@@ -36,7 +36,7 @@ INT32, PAIR = 4.0, 0.25  # bytes of a sum, and of a ternary weight or code
 
 def ceilings(roofs: dict[str, float]) -> dict[str, float]:
     """Limits that products stand under, in GMAC/s."""
-    known = {n: roofs[n] for n in ("gated", "masked", "plain", "tiles") if n in roofs}
+    known = {n: roofs[n] for n in ("gated", "masked", "plain", "int8", "tiles") if n in roofs}
     if "look-up" in roofs:
         known |= {name: each * roofs["look-up"] for name, each in LOOKED_UP.items()}
     return known

@@ -73,9 +73,9 @@ def transpose_bits(word: Word) -> Word:
     return np.packbits(square, axis=2, bitorder="big").reshape(-1).view(np.uint64)
 
 
-def store_bytes(array: Int8Array, index: int, word: Word) -> None:
-    """Write the 64 bytes of a word anywhere in an int8 array."""
-    array[index : index + 64] = word.view(np.int8)
+def store_bytes(array: Bytes, index: int, word: Word) -> None:
+    """Write the 64 bytes of a word anywhere in an array of bytes."""
+    array[index : index + 64] = word.view(array.dtype)
 
 
 def int32_at_least(

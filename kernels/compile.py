@@ -7,11 +7,13 @@ import functools
 import hashlib
 import os
 import pathlib
+import re
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numba as nb
+from llvmlite import binding
 
 _SOURCES = pathlib.Path(__file__).resolve().parent
 
@@ -50,6 +52,53 @@ def _numba_cache(directory: str) -> Iterator[None]:
         yield
     finally:
         settings.CACHE_DIR = before
+
+
+def features() -> frozenset[str]:
+    """Names, as LLVM gives them, of features of the processor that Numba compiles for.
+
+    All of the processor at hand; of one that ``NUMBA_CPU_NAME`` and ``NUMBA_CPU_FEATURES`` tell
+    of, those that kernels are chosen by.
+    """
+    settings: Any = nb.config  # its fields are made at run time
+    found = _features(settings.CPU_NAME, settings.CPU_FEATURES)
+    if settings.CPU_FEATURES is None and not settings.ENABLE_AVX:
+        return frozenset(one for one in found if not one.startswith("avx"))
+    return found
+
+
+@functools.cache
+def _features(name: str | None, told: str | None) -> frozenset[str]:
+    llvm: Any = binding
+    if told is None:  # Numba takes the features of the host, whatever the name
+        return frozenset(one for one, has in llvm.get_host_cpu_features().items() if has)
+    # LLVM does not list the features of a name; the instructions that it chooses give them away.
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    machine = llvm.Target.from_default_triple().create_target_machine(
+        cpu=name or llvm.get_host_cpu_name(), features=told, opt=3
+    )
+    assembly = machine.emit_assembly(llvm.parse_assembly(_PROBE))
+    return frozenset(one for one, sign in _SIGNS.items() if re.search(sign, assembly))
+
+
+_SIGNS = {
+    "avx2": r"vpaddb\s.*(ymm|zmm)",
+    "avx512bw": r"vpaddb\s.*zmm",
+    "avx512vpopcntdq": r"vpopcntq\s.*zmm",
+}
+_PROBE = """
+declare <8 x i64> @llvm.ctpop.v8i64(<8 x i64>)
+define void @probe(ptr %at, ptr %bytes) {
+  %word = load <8 x i64>, ptr %at
+  %counts = call <8 x i64> @llvm.ctpop.v8i64(<8 x i64> %word)
+  store <8 x i64> %counts, ptr %at
+  %one = load <64 x i8>, ptr %bytes
+  %two = add <64 x i8> %one, %one
+  store <64 x i8> %two, ptr %bytes
+  ret void
+}
+"""
 
 
 def kernel(function: Callable[..., Any]) -> Callable[..., Any]:

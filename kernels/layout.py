@@ -14,6 +14,8 @@ binary codes keep the negative plane alone.
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import numpy.typing as npt
 
@@ -76,3 +78,29 @@ def per_output(values: npt.NDArray[np.int64], fill: int) -> npt.NDArray[np.int64
     padded[:outputs] = values
     split = padded.reshape(panels_for(outputs), PANEL, *values.shape[1:])
     return np.ascontiguousarray(np.moveaxis(split, 1, -1))
+
+
+def segments(
+    offsets: npt.NDArray[np.int64], units: int, size: int, most: int
+) -> npt.NDArray[np.int64]:
+    """How a window is walked: int64 [segments, 3] of first element, units, and widen.
+
+    After a segment where the last is 1 narrow totals are added to wider sums: they hold no more.
+
+    Args:
+        offsets: int64 [runs], where every run starts. units: units of a run.
+        size: elements of a unit. most: units whose total fits.
+    """
+    parts = -(-units // most) if units else 0
+    edges = units * np.arange(parts + 1) // max(parts, 1)
+    rows = [
+        [offset + size * edges[i], edges[i + 1] - edges[i], 0]
+        for offset in offsets.tolist()
+        for i in range(parts)
+    ]
+    held = 0
+    for row, following in itertools.zip_longest(rows, rows[1:]):
+        held += row[1]
+        if following is None or held + following[1] > most:
+            row[2], held = 1, 0
+    return np.array(rows, np.int64).reshape(-1, 3)

@@ -17,7 +17,6 @@ of steps that lie one behind the other starts a new pair.
 from __future__ import annotations
 
 import functools
-import itertools
 from dataclasses import dataclass
 from typing import Any
 
@@ -242,30 +241,6 @@ def pack_nibbles(trits: Int8Array, runs: int, digit: Digit, lanes: int) -> npt.N
     packed = spread[..., 0::2] | spread[..., 1::2] << 4
     ordered = packed.reshape(panels, lanes, runs * pairs).transpose(0, 2, 1)
     return aligned(np.ascontiguousarray(ordered).reshape(-1).view(np.uint64))
-
-
-def segments(offsets: Int64Array, steps: int, digit: Digit) -> Int64Array:
-    """How a window is walked: int64 [segments, 3] of first place, pairs of steps, and widen.
-
-    After a segment where the last is 1 bytes are added to the int16 sums: they hold no more.
-
-    Args:
-        offsets: int64 [runs], where every run starts. steps: steps of a run.
-    """
-    pairs, most = -(-steps // 2), digit.most_steps // 2
-    parts = -(-pairs // most) if pairs else 0
-    edges = pairs * np.arange(parts + 1) // max(parts, 1)
-    rows = [
-        [offset + 2 * edges[i], edges[i + 1] - edges[i], 0]
-        for offset in offsets.tolist()
-        for i in range(parts)
-    ]
-    held = 0
-    for row, following in itertools.zip_longest(rows, rows[1:]):
-        held += row[1]
-        if following is None or held + following[1] > most:
-            row[2], held = 1, 0
-    return np.array(rows, np.int64).reshape(-1, 3)
 
 
 def spread_shorts(values: Int64Array, lanes: int, spare: int = 0) -> UInt64Array:

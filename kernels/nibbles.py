@@ -6,41 +6,33 @@ kernels that use it ask `are_supported` first. As in `simd`, the Python bodies r
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from typing import Any
 
 import numba
 import numpy as np
 import numpy.typing as npt
-from llvmlite import binding, ir
+from llvmlite import ir
 from numba.core import types
 from numba.extending import lower_builtin
 
 from ternary_engine.kernels.bytes import _BYTE, _BYTES, _TWO, _VECTOR, _call
+from ternary_engine.kernels.compile import features
 from ternary_engine.kernels.simd import LANES, Number, Word, _as_index, _declare, _element_pointer
 from ternary_engine.kernels.simd import word_type as _word
 
 UInt64Array = npt.NDArray[np.uint64]
 
 
-@functools.cache
 def are_supported() -> bool:
     """Whether compiled kernels may look nibbles up: Numba compiles for a processor with AVX2."""
     settings: Any = numba.config  # its fields are made at run time
-    if settings.DISABLE_JIT:
-        return False
-    if settings.CPU_FEATURES:
-        return "+avx2" in settings.CPU_FEATURES.split(",")
-    return not settings.CPU_NAME and bool(binding.get_host_cpu_features().get("avx2"))
+    return not settings.DISABLE_JIT and "avx2" in features()
 
 
 def pay_here() -> bool:
     """Whether look-ups are faster than popcounts: not where popcounts are instructions."""
-    features: Any = binding.get_host_cpu_features()
-    settings: Any = numba.config
-    told = settings.CPU_FEATURES or ",".join(name for name, has in features.items() if has)
-    return are_supported() and "avx512vpopcntdq" not in told
+    return are_supported() and "avx512vpopcntdq" not in features()
 
 
 # What runs with the JIT off

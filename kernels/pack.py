@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ternary_engine.kernels.bytes import element, put
 from ternary_engine.kernels.compile import inline, kernel
 from ternary_engine.kernels.simd import (
     choose_at_least,
@@ -44,6 +45,37 @@ def _from_bits(bits, meaning, planes, signed):
 
 
 @inline
+def transpose_bytes(x):
+    """Bit j of byte i becomes bit i of byte j."""
+    turned = (x ^ x >> np.uint64(7)) & np.uint64(0x00AA00AA00AA00AA)
+    x ^= turned ^ turned << np.uint64(7)
+    turned = (x ^ x >> np.uint64(14)) & np.uint64(0x0000CCCC0000CCCC)
+    x ^= turned ^ turned << np.uint64(14)
+    turned = (x ^ x >> np.uint64(28)) & np.uint64(0x00000000F0F0F0F0)
+    return x ^ turned ^ turned << np.uint64(28)
+
+
+@inline
+def _store_planes(codes, out, planes, eight, ninths):
+    """Write the planes of eight channels, one in each byte, and of a ninth plane if any."""
+    for plane in range(min(planes, 8)):
+        put(codes, out + plane, eight & np.uint64(0xFF))
+        eight >>= np.uint64(8)
+    if planes > 8:
+        put(codes, out + 8, ninths)
+
+
+@inline
+def _add_planes(codes, out, planes, eight, ninths, shift):
+    """Like `_store_planes`, for channels further on in words that are there."""
+    for plane in range(min(planes, 8)):
+        put(codes, out + plane, element(codes, out + plane) | (eight & np.uint64(0xFF)) << shift)
+        eight >>= np.uint64(8)
+    if planes > 8:
+        put(codes, out + 8, element(codes, out + 8) | ninths << shift)
+
+
+@inline
 def _index(value, thresholds, first, count):
     """How many of the ascending thresholds from ``first`` on the value reaches."""
     low, high = 0, count
@@ -58,10 +90,14 @@ def _index(value, thresholds, first, count):
 
 @inline
 def _whole_index(value, first, steps):
-    """`_index` among ``steps`` thresholds that are the whole numbers from ``first`` on."""
-    if not value >= first:
-        return 0
-    return steps if value >= first + steps else int(value - first) + 1
+    """`_index` among ``steps`` thresholds that are the whole numbers from ``first`` on.
+
+    Without branches, which pixels of an image make hard to foretell.
+    """
+    last = first + np.float32(steps - 1)
+    inside = value if value >= first else first
+    inside = inside if inside < last else last
+    return np.int32(value >= first) * (np.int32(inside - first) + np.int32(1))
 
 
 @kernel
@@ -93,32 +129,42 @@ def encode_levels(
         whole: the thresholds are whole numbers from 0 on, each one more than the last, the same for
             all channels; such are those of integer inputs, and need no search.
         decreasing: bool, reverses the index.
-        integers: int64 [levels], the code of each index.
+        integers: int64 [levels], the code of each index, equally far apart.
         meaning, planes: how integers become planes.
         targets: int64 [images * positions], where a position's codes start in ``codes``.
         codes: uint64, overwritten at those places.
     """
-    steps = integers.size - 1
-    bits = np.zeros(planes, np.uint64)
-    for place in range(targets.size):
-        source = place // positions * image_pitch + place % positions * position_pitch
-        for first in range(0, channels, 64):
-            bits[:] = 0
-            for c in range(first, min(first + 64, channels)):
-                row = c if per_channel else 0
-                value = values[source + c * channel_pitch]
-                if whole:
-                    k = _whole_index(value, thresholds[0], steps)
+    steps, least = integers.size - 1, integers[0]
+    worth = integers[1] - least if steps else 0
+    eights = np.empty(positions, np.uint64)  # eight channels of a position, a byte each
+    ninths = np.empty(positions, np.uint64)  # and what does not fit a byte, a bit each
+    for image in range(targets.size // positions):
+        for first in range(0, channels, 8):
+            eights[:] = 0
+            ninths[:] = 0
+            source = image * image_pitch + first * channel_pitch
+            for c in range(min(8, channels - first)):
+                row = first + c if per_channel else 0
+                falling = decreasing[row]
+                for p in range(positions):
+                    value = element(values, source + c * channel_pitch + p * position_pitch)
+                    if whole:
+                        k = _whole_index(value, element(thresholds, 0), steps)
+                    else:
+                        k = _index(value, thresholds, row * steps, steps)
+                    if falling:
+                        k = steps - k
+                    bits = _to_bits(least + k * worth, meaning)
+                    eights[p] |= np.uint64(bits & 0xFF) << np.uint64(8 * c)
+                    ninths[p] |= np.uint64(bits >> 8 & 1) << np.uint64(c)
+            further, shift = (first >> 6) * planes, np.uint64(first & 63)
+            for p in range(positions):
+                out = targets[image * positions + p] + further
+                eight = transpose_bytes(eights[p])
+                if shift == 0:
+                    _store_planes(codes, out, planes, eight, ninths[p])
                 else:
-                    k = _index(value, thresholds, row * steps, steps)
-                if decreasing[row]:
-                    k = steps - k
-                b = _to_bits(integers[k], meaning)
-                for plane in range(planes):
-                    bits[plane] |= np.uint64((b >> plane) & 1) << np.uint64(c - first)
-            out = targets[place] + (first >> 6) * planes
-            for plane in range(planes):
-                codes[out + plane] = bits[plane]
+                    _add_planes(codes, out, planes, eight, ninths[p], shift)
 
 
 @kernel

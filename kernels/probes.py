@@ -13,8 +13,9 @@ that no compiler can leave the work out.
 from __future__ import annotations
 
 from ternary_engine.kernels.compile import inline, kernel
+from ternary_engine.kernels.integers import multiply_bytes
 from ternary_engine.kernels.nibble_product import LOW_NIBBLES
-from ternary_engine.kernels.nibbles import add_bytes, look_up
+from ternary_engine.kernels.nibbles import add_bytes, add_shorts, look_up
 from ternary_engine.kernels.simd import load, popcount, splat, store
 from ternary_engine.kernels.tiles import begin_tiles, end_tiles, multiply_tiles
 
@@ -221,6 +222,21 @@ def look_ups_of_4(a, steps):
         x2 = add_bytes(x2, look_up(x2, n))
         x3 = add_bytes(x3, look_up(x3, n))
     store(a, 0, x0 ^ x1 ^ x2 ^ x3)
+
+
+@kernel
+def int8_products_of_6(a, steps):
+    """Six products of 64 bytes a step, neighbours added, and all added up (AVX2)."""
+    x0, x1, x2, x3 = load(a, 0), load(a, 8), load(a, 16), load(a, 24)
+    x4, x5, w = load(a, 32), load(a, 40), load(a, 64)
+    for _ in range(steps):
+        x0 = add_shorts(x0, multiply_bytes(x0, w))
+        x1 = add_shorts(x1, multiply_bytes(x1, w))
+        x2 = add_shorts(x2, multiply_bytes(x2, w))
+        x3 = add_shorts(x3, multiply_bytes(x3, w))
+        x4 = add_shorts(x4, multiply_bytes(x4, w))
+        x5 = add_shorts(x5, multiply_bytes(x5, w))
+    store(a, 0, x0 ^ x1 ^ x2 ^ x3 ^ x4 ^ x5)
 
 
 @kernel

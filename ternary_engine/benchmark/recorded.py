@@ -29,6 +29,7 @@ _ROOFS = {
     "convolve_plain": "plain",
     "convolve_tiles": "tiles",
     "convolve_nibbles": "look-up",
+    "convolve_int8": "int8",
 }
 
 
@@ -69,7 +70,7 @@ class Recorded:
         if self.roof == "look-up":
             passes = sum(name in _ROOFS for name in self.kernels)
             return macs * passes / (4 * WORD_BYTES if binary else 2 * WORD_BYTES)
-        return macs if self.roof == "tiles" else macs * planes
+        return macs if self.roof in ("int8", "tiles") else macs * planes
 
     def sums(self) -> Array:
         """Give the sums of the layer, int32 [positions, outputs]."""

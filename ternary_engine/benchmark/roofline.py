@@ -12,6 +12,7 @@ import numpy.typing as npt
 __all__ = ["MEANINGS", "measure"]
 
 WORD_MACS = 512  # multiply-accumulates of one SIMD word
+WORD_BYTES = 64
 TILE_MACS = 16 * 16 * 64  # of one product of tiles
 STEPS = 20_000
 ROUNDS = 40
@@ -26,6 +27,7 @@ MEANINGS: Mapping[str, tuple[str, str]] = {
     "masked": ("GMAC/s", "ternary x binary by popcounts, operands in registers"),
     "plain": ("GMAC/s", "binary x binary by popcounts, operands in registers"),
     "look-up": ("G/s", "look-ups of 64 bytes by nibbles, each added (128 ternary products)"),
+    "int8": ("GMAC/s", "int8 products by bytes, operands in registers"),
     "tiles": ("GMAC/s", "int8 products of matrix tiles (AMX)"),
     "memory": ("GB/s", "bytes read from memory"),
 }
@@ -69,6 +71,7 @@ def _probes() -> dict[str, list[Probe]]:
     }
     if nibbles.are_supported():
         known["look-up"] = [(probes.look_ups_of_4, 4)]
+        known["int8"] = [(probes.int8_products_of_6, 6 * WORD_BYTES)]
     if tiles.available():
         known["tiles"] = [(probes.tile_products, 4 * TILE_MACS)]
     return known

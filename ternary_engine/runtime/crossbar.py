@@ -14,6 +14,7 @@ from ternary_engine.kernels.layout import PANEL, panels_for, per_output
 from ternary_engine.layer import Layer
 from ternary_engine.runtime.depthwise import DepthwiseProduct
 from ternary_engine.runtime.guards import check_channels
+from ternary_engine.runtime.int8 import Int8Product
 from ternary_engine.runtime.layout import (
     Border,
     ImageLayout,
@@ -109,13 +110,16 @@ class CrossbarOperation:
             if codes.kind == "binary"
             else plane_coefficients(codes.bits, codes.kind == "signed")
         )
-        self.tiles = self.nibbles = self.depthwise = None
+        self.tiles = self.nibbles = self.depthwise = self.int8 = None
         if DepthwiseProduct.suits(step, layer, codes):
             self.depthwise = DepthwiseProduct(step, layer, codes, self.finish)
         elif TileProduct.suits(step, layer, codes):
             self.tiles = TileProduct(step, layer, codes, threshold)
-        elif NibbleProduct.suits(step, layer, codes):
-            self.nibbles = NibbleProduct(step, layer, codes, self.finish)
+        else:
+            if Int8Product.suits(step, layer, codes):
+                self.int8 = Int8Product(step, layer, codes, self.finish)
+            if NibbleProduct.suits(step, layer, codes):
+                self.nibbles = NibbleProduct(step, layer, codes, self.finish)
         self._planes: dict[tuple[int, bool], tuple[PackedPlane, ...]] = {}
         self._bases: dict[ImageLayout, Bases] = {}
         self._lock = threading.Lock()
@@ -150,18 +154,25 @@ class CrossbarOperation:
         outputs, name = self.layer.outputs, self.step.target
         return find_windows(chunk, source.layout, source.codes, self.step.geometry, outputs, name)
 
+    def _product(self, layout: ImageLayout, images: int) -> Any:
+        """The fastest product for images of that layout; None for popcounts."""
+        if self.depthwise is not None:
+            return self.depthwise
+        if self.tiles is not None and self.tiles.pays(layout, images):
+            return self.tiles
+        if self.int8 is not None and self.int8.pays(layout, images, self.nibbles):
+            return self.int8
+        if self.nibbles is not None and self.nibbles.pays(layout, images):
+            return self.nibbles
+        return None
+
     def __call__(self, chunk: Chunk) -> None:
         """Run on one chunk."""
         source = chunk.codes[self.step.source]
         check_channels(self.layer, self.step.geometry, source.layout.channels)
-        if self.depthwise is not None:
-            self.depthwise(chunk, self.target(chunk))
-            return
-        if self.tiles is not None and self.tiles.pays(source.layout, chunk.images):
-            self.tiles(chunk, self.target(chunk))
-            return
-        if self.nibbles is not None and self.nibbles.pays(source.layout, chunk.images):
-            self.nibbles(chunk, self.target(chunk))
+        product = self._product(source.layout, chunk.images)
+        if product is not None:
+            product(chunk, self.target(chunk))
             return
         planes = self.planes(source.layout.channels)
         if source.layout not in self._bases:
@@ -173,10 +184,9 @@ class CrossbarOperation:
         """Sums without errors, stored even where the layer takes a threshold in."""
         target, layout = self.sums_target(chunk), chunk.codes[self.step.source].layout
         check_channels(self.layer, self.step.geometry, layout.channels)
-        if self.depthwise is not None:
-            self.depthwise(chunk, target, stored=True)
-        elif self.nibbles is not None and self.nibbles.pays(layout, chunk.images):
-            self.nibbles(chunk, target, stored=True)
+        product = self._product(layout, chunk.images)
+        if product is not None and product is not self.tiles:
+            product(chunk, target, stored=True)
         else:
             planes = self.planes(layout.channels)
             bases = self.bases(layout, planes)

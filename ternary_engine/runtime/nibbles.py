@@ -18,21 +18,20 @@ import numpy.typing as npt
 
 from ternary_engine.codes import Codes
 from ternary_engine.kernels import epilogue, faults, nibble_layout, nibble_product
-from ternary_engine.kernels.layout import PANEL, WORD_BITS, aligned, panels_for, words_for
+from ternary_engine.kernels.layout import PANEL, WORD_BITS, aligned, panels_for, segments
 from ternary_engine.kernels.nibble_layout import Digit
 from ternary_engine.kernels.nibbles import pay_here
 from ternary_engine.layer import Layer
+from ternary_engine.runtime.cost import look_up_cycles, popcount_cycles
 from ternary_engine.runtime.layout import (
     ImageLayout,
     merge_runs,
     position_starts,
     tap_offsets,
-    window_counts,
     window_starts,
 )
 from ternary_engine.runtime.values import Chunk, Target
 from ternary_engine.runtime.weights import as_windows
-from ternary_engine.runtime.windows import is_gathered
 from ternary_engine.steps import Crossbar, Geometry
 
 if TYPE_CHECKING:
@@ -266,29 +265,15 @@ class NibbleProduct:
             )
         return self._weights[key]
 
+    def cycles(self, layout: ImageLayout, images: int) -> float:
+        """About how many cycles look-ups take."""
+        how = (self.step.geometry, self.digits, self.lanes, layout, images)
+        return look_up_cycles(self.layer, *how)
+
     def pays(self, layout: ImageLayout, images: int) -> bool:
-        """Whether look-ups are faster than popcounts, by the cycles that either takes.
-
-        The numbers are measured on a Zen 3. Look-ups pay but for a few windows, or few outputs.
-        """
-        geometry, planes = self.step.geometry, self.layer.planes
-        height, width = window_counts(layout, geometry)
-        windows = images * height * width
-        taps = geometry.kernel[0] * geometry.kernel[1]
-        panels = -(-self.layer.outputs // self.lanes)
-        pair = (3.3 if self.lanes == nibble_layout.WIDE else 2.1) * (1 if windows > 2 else 2)
-        look_ups = 0.0
-        for digit in self.digits:
-            pairs = -(-digit.steps(layout.channels) * taps // 2)
-            look_ups += 3000 + images * layout.positions * (10 + 8 * layout.words)
-            look_ups += planes * windows * panels * (30 + pair * pairs)
-
-        gathered = is_gathered(geometry, layout.channels)
-        words = words_for(taps * layout.channels) if gathered else taps * layout.words
-        each = 23 if self.code.kind == "ternary" else 13 * layout.planes
-        popcounts = windows * panels_for(self.layer.outputs) * (15 + each * words) * planes
-        gathering = windows * 8 * taps if gathered else 0
-        return look_ups < popcounts + gathering
+        """Whether look-ups are faster than popcounts: not for a few windows, or few outputs."""
+        how = (self.step.geometry, self.code, layout, images)
+        return self.cycles(layout, images) < popcount_cycles(self.layer, *how)
 
 
 def _of_image(positions: int, images: int, image: int | None) -> tuple[int, int]:
@@ -301,7 +286,7 @@ def _of_image(positions: int, images: int, image: int | None) -> tuple[int, int]
 def _walk(layout: ImageLayout, geometry: Geometry, digit: Digit) -> tuple[Array, int, int]:
     """How windows over places are walked, their pairs of steps, and their runs."""
     offsets, steps = merge_runs(tap_offsets(layout, geometry), layout.words, 1)
-    walk = nibble_layout.segments(offsets, steps, digit)
+    walk = segments(offsets, -(-steps // 2), 2, digit.most_steps // 2)
     return walk, int(walk[:, 1].sum()), len(offsets)
 
 

@@ -165,12 +165,14 @@ class Chunk:
             return self._keep(name, layout, np.zeros(size, np.uint64))
         return held[1]
 
-    def place_buffer(self, name: str, layout: ImageLayout, dtype: npt.DTypeLike) -> Array:
-        """Room for the places of a chunk's codes and 32 more; zero outside the positions."""
+    def place_buffer(
+        self, name: str, layout: ImageLayout, dtype: npt.DTypeLike, fill: int = 0
+    ) -> Array:
+        """Room for what a chunk's codes become, and 64 more; ``fill`` outside the positions."""
         held = self._buffers.get(name)
-        key, size = (layout, np.dtype(dtype)), self.images * layout.image_pitch + 32
+        key, size = (layout, np.dtype(dtype)), self.images * layout.image_pitch + 64
         if held is None or held[0] != key or held[1].size < size:
-            return self._keep(name, key, np.zeros(size, dtype))
+            return self._keep(name, key, np.full(size, fill, dtype))
         return held[1]
 
     def sum_buffer(self, name: str, size: int) -> npt.NDArray[np.int32]:

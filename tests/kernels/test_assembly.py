@@ -27,7 +27,7 @@ pytestmark = pytest.mark.skipif(
 COMPILE = """
 import json, sys
 from numba import types as t
-from ternary_engine.kernels import convolution, nibble_product
+from ternary_engine.kernels import convolution, int8_product, nibble_product
 u64, i64 = t.Array(t.uint64, 1, "C"), t.Array(t.int64, 1, "C")
 u8, u16, i32 = t.Array(t.uint8, 1, "C"), t.Array(t.uint16, 1, "C"), t.Array(t.int32, 1, "C")
 n, i64_2 = t.int64, t.Array(t.int64, 2, "C")
@@ -40,6 +40,10 @@ kernel, types = {
         nibble_product.convolve_nibbles,
         (u8, u64, i64, i64_2, n, u64, u64, n, n, n, n, u64, u64, i64, u16, i32),
     ),
+    "int8": (
+        int8_product.convolve_int8,
+        (u8, u64, i64, i64_2, n, i64, u64, n, u64, u16, i64, u16, i32),
+    ),
 }[sys.argv[1]]
 kernel.compile(types)
 (asm,), (ir,) = kernel.inspect_asm().values(), kernel.inspect_llvm().values()
@@ -47,10 +51,11 @@ print(json.dumps({"asm": asm, "ir": ir}))
 """
 
 
-def _compiled(kernel: str, cache: str) -> dict[str, str]:
+def _compiled(kernel: str, cache: str, **processor: str) -> dict[str, str]:
     """Assembly and LLVM IR of a kernel."""
     made = subprocess.run(
-        [sys.executable, "-c", COMPILE, kernel], env=os.environ | {"NUMBA_CACHE_DIR": cache},
+        [sys.executable, "-c", COMPILE, kernel],
+        env=os.environ | {"NUMBA_CACHE_DIR": cache} | processor,
         capture_output=True, text=True, timeout=300, check=True,
     )  # fmt: skip
     code: dict[str, str] = json.loads(made.stdout)
@@ -137,6 +142,34 @@ def test_look_ups_on_avx2(tmp_path: Path) -> None:
         assert _count(body, r"^vbroadcast\w*128\s") in (8, 16)  # a table for each window and step
         assert _count(body, r"%rsp") == 0, "something of the loop is in memory"
         assert len(body) <= 85
+
+
+@pytest.mark.skipif(not pay_here(), reason="this processor has no AVX2, or counts bits of vectors")
+def test_int8_products_on_avx2(tmp_path: Path) -> None:
+    """The inner loop of four windows: two instructions for 32 products, all in registers."""
+    _check_int8(_compiled("int8", str(tmp_path))["asm"], "ymm", registers=2)
+
+
+@pytest.mark.skipif(not pay_here(), reason="this processor has no AVX2, or counts bits of vectors")
+def test_int8_products_on_avx512(tmp_path: Path) -> None:
+    """Compiled for, not run on: whole words."""
+    processor = {"NUMBA_CPU_NAME": "znver4", "NUMBA_CPU_FEATURES": "+avx512bw"}
+    _check_int8(_compiled("int8", str(tmp_path), **processor)["asm"], "zmm", registers=1)
+
+
+def _check_int8(assembly: str, register: str, registers: int) -> None:
+    def products(body: list[str]) -> int:
+        return _count(body, rf"^vpmaddubsw\s.*{register}")
+
+    tiles = [body for body in _loops(assembly, "vpmaddubsw") if _count(body, "^vpbroadcastd") >= 4]
+    tile = max(tiles, key=products)
+    steps = products(tile) // (4 * registers)
+    assert steps >= 1
+    assert products(tile) == steps * 4 * registers
+    assert _count(tile, rf"^vpaddw\s.*{register}") == steps * 4 * registers
+    assert _count(tile, r"^vpbroadcastd\s.*\(") == steps * 4  # four bytes of each window
+    assert _count(tile, r"%rsp") == 0, "something of the loop is in memory"
+    assert len(tile) <= steps * (8 * registers + 4 + registers + 3) + 3
 
 
 def _assembly_for(ir: str, triple: str, processor: str) -> str:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ternary_engine.kernels import epilogue, faults, nibble_layout, nibble_product
-from ternary_engine.kernels.layout import PANEL
+from ternary_engine.kernels.layout import PANEL, segments
 from ternary_engine.kernels.nibble_layout import NARROW, WIDE, Digit
 from ternary_engine.kernels.nibbles import are_supported
 from tests.kernels.operands import JIT, Finish, Operands, finish_codes, finish_sums, make
@@ -61,7 +61,7 @@ def run(made: Operands, finish: Finish, lanes: int, *, binary_weights: bool = Fa
     outputs, runs, pixels, channels = made.weights.shape
     steps = digit.steps(channels)
     flat = made.weights.reshape(outputs, runs * pixels, channels)
-    walk = nibble_layout.segments(made.offsets * steps, pixels * steps, digit)
+    walk = segments(made.offsets * steps, -(-pixels * steps // 2), 2, digit.most_steps // 2)
     offset = digit.center * flat.sum(axis=(1, 2), dtype=np.int64)
     pairs = int(walk[:, 1].sum())
     reached, flips = nibble_layout.NO_THRESHOLDS, nibble_layout.NO_THRESHOLDS
@@ -178,7 +178,7 @@ def test_segments_never_exceed_what_a_byte_holds() -> None:
         digit = Digit("unsigned", 0, int(random.integers(1, 5)))
         steps, runs = int(random.integers(0, 100)), int(random.integers(0, 6))
         offsets = np.cumsum(random.integers(0, 300, runs))
-        walk = nibble_layout.segments(offsets, steps, digit)
+        walk = segments(offsets, -(-steps // 2), 2, digit.most_steps // 2)
         assert walk[:, 1].sum() == runs * -(-steps // 2)
         held = 0
         for _, pairs, widen in walk:

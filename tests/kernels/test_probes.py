@@ -80,6 +80,20 @@ def test_look_ups() -> None:
     np.testing.assert_array_equal(words[:8], expected)
 
 
+def test_int8_products() -> None:
+    if JIT and not nibbles.are_supported():
+        pytest.skip("products of bytes are instructions of AVX2")
+    words = _words()
+    x, w = words[:48].copy().view(np.uint16), words[64:72].copy().view(np.int8).astype(np.int64)
+    for _ in range(STEPS):
+        products = x.view(np.uint8).astype(np.int64).reshape(6, 64) * w
+        pairs = products.reshape(-1, 2).sum(axis=1).clip(-(1 << 15), (1 << 15) - 1)
+        x = x + pairs.astype(np.uint16)
+    probes.int8_products_of_6(words, STEPS)
+    expected = np.bitwise_xor.reduce(x.view(np.uint64).reshape(6, 8), axis=0)
+    np.testing.assert_array_equal(words[:8], expected)
+
+
 def test_stream_reads_everything_once() -> None:
     words = _words()
     steps = words.size // probes.STREAMED

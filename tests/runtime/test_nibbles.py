@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from ternary_engine.kernels.nibbles import are_supported, pay_here
 from ternary_engine.layer import Layer
 from ternary_engine.network import Network
-from ternary_engine.runtime import nibbles, tiles
+from ternary_engine.runtime import int8, nibbles, tiles
 from ternary_engine.steps import Geometry
 from tests.runtime.builder import Array, Builder, check
 
@@ -45,6 +45,7 @@ def everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _switch(patch: pytest.MonkeyPatch, on: bool) -> None:
     patch.setattr(tiles, "available", lambda: False)
+    patch.setattr(int8, "available", lambda: False)
     patch.setattr(nibbles, "available", lambda: on)
     patch.setattr(nibbles.NibbleProduct, "pays", lambda *_: on)
 
