@@ -96,11 +96,11 @@ def _record(name: str) -> type[Any]:
     """
     if name in _RECORDS:
         return _RECORDS[name]
-    (module,) = [one for one, names in _RARE_RECORDS.items() if name in names] or [None]
-    if module is None:
-        raise KeyError(name)
-    found: type[Any] = getattr(importlib.import_module(module), name)
-    return found
+    for module, names in _RARE_RECORDS.items():
+        if name in names:
+            found: type[Any] = getattr(importlib.import_module(module), name)
+            return found
+    raise KeyError(name)
 
 
 def _decode(value: Any, tensors: Mapping[str, Array]) -> Any:
