@@ -14,6 +14,7 @@ import numpy.typing as npt
 from ternary_engine.codes import Codes
 from ternary_engine.kernels import depthwise, epilogue
 from ternary_engine.kernels.layout import PANEL, panels_for
+from ternary_engine.kernels.simd import LANES
 from ternary_engine.layer import Layer
 from ternary_engine.runtime.layout import tap_offsets, valid_taps, window_starts
 from ternary_engine.runtime.operations import channel_bits
@@ -69,16 +70,21 @@ class DepthwiseProduct:
         """
         source, geometry = chunk.codes[self.step.source], self.step.geometry
         layout = source.layout
+        count = chunk.images * layout.image_pitch // layout.pixel_pitch
+        split = chunk.word_buffer("split planes", count * layout.pixel_pitch + LANES)
+        chunk.call(depthwise.split_planes, source.codes, layout.pixel_pitch, count, split)
         rows, columns = valid_taps(layout, geometry)
-        valid = rows[:, None, :, None] & columns[None, :, None, :]
         chunk.call(
             depthwise.convolve_depthwise,
-            source.codes,
+            split,
+            count,
             layout.planes,
             layout.words,
-            window_starts(layout, geometry, chunk.images),
-            valid.reshape(len(rows) * len(columns), -1),
-            tap_offsets(layout, geometry),
+            window_starts(layout, geometry, chunk.images) // layout.pixel_pitch,
+            len(columns),
+            geometry.strides[1] == 1 and len(columns) >= LANES,
+            depthwise.outside_words(rows, columns),
+            tap_offsets(layout, geometry) // layout.pixel_pitch,
             self.weights,
             self.real,
             epilogue.STORE if stored else self.finish.mode,

@@ -77,13 +77,13 @@ class Int8Product:
 
     @staticmethod
     def suits(step: Crossbar, layer: Layer, codes: Codes) -> bool:
-        """Whether a layer can be computed so, and may be faster: not ternary codes in one group."""
+        """Whether a layer can be computed so."""
         form = ByteForm(codes.kind, codes.planes)
         if not (available() and form.exists and layer.planes and layer.outputs):
             return False
-        if codes.kind == "ternary" and (step.geometry.groups == 1 or not pay_here()):
+        if codes.kind == "ternary" and not pay_here():  # popcounts that are instructions win
             return False
-        return 0 < _largest(layer) < 128 and form.most_quads(_largest(layer)) > 0
+        return _largest(layer) < 128 and form.most_quads(_largest(layer)) > 0
 
     def __call__(self, chunk: Chunk, target: Target, *, stored: bool = False) -> None:
         """Run on one chunk.
@@ -161,6 +161,8 @@ class Int8Product:
 
 def _largest(layer: Layer) -> int:
     """Largest magnitude of a weight."""
+    if layer.planes == 1:
+        return 1
     return int(np.abs(from_trit_planes(layer.trits)).max(initial=0))
 
 

@@ -19,12 +19,16 @@ from tests.oracles import products
     st.sampled_from([epilogue.STORE, epilogue.TERNARY, epilogue.BINARY]),
     st.integers(1, 140),
     st.sampled_from([1, 2, 9, 25, depthwise.MOST_TAPS]),
+    st.sampled_from([1, 3, 8, 9, 15, 17]),
+    st.booleans(),
     st.integers(0, 2**32),
 )
-def test_any_size(kind: str, mode: int, channels: int, taps: int, seed: int) -> None:
-    """Every window of a row of pixels, some taps of binary codes outside the image."""
+def test_any_size(
+    kind: str, mode: int, channels: int, taps: int, width: int, near: bool, seed: int
+) -> None:
+    """Two rows of windows over a row of pixels, some taps of binary codes outside the image."""
     draw = np.random.default_rng(seed)
-    codes, positions = products.make_codes(kind), 4
+    codes, positions = products.make_codes(kind), 2 * width
     pixels = taps + positions - 1
     x = draw.choice(np.array(codes.integers), (pixels, channels))
     trits = draw.integers(-1, 2, (channels, taps)).astype(np.int8)
@@ -43,17 +47,21 @@ def test_any_size(kind: str, mode: int, channels: int, taps: int, seed: int) -> 
     words, planes = -(-channels // 64), codes.planes
     out_planes = 2 if mode == epilogue.TERNARY else 1
     out = np.full(positions * words * out_planes, 7, np.uint64)
-    width = -(-channels // 16) * 16
-    sums = np.full(positions * width, -99, np.int32)
+    stored = -(-channels // 16) * 16
+    sums = np.full(positions * stored, -99, np.int32)
+    split = np.full(pixels * pitch + 8, 11, np.uint64)
+    depthwise.split_planes(packed.reshape(-1), pitch, pixels, split)
+    np.testing.assert_array_equal(split[:-8].reshape(pitch, pixels).T, packed.reshape(-1, pitch))
+    outside = np.concatenate([np.where(valid.T, 0, 2**64 - 1).astype(np.uint64).ravel(), split[:8]])
     depthwise.convolve_depthwise(
-        packed.reshape(-1), planes, words, np.arange(positions) * pitch, valid,
-        np.arange(taps) * pitch, depthwise.pack_depthwise(trits),
+        split, pixels, planes, words, np.arange(positions), width, near and width >= 8, outside,
+        np.arange(taps), depthwise.pack_depthwise(trits),
         pack_channels(np.ones(channels, np.bool_)), mode,
         depthwise.slice_thresholds(levels, taps), pack_channels(flips),
-        np.arange(positions) * words * out_planes, out, width, sums,
+        np.arange(positions) * words * out_planes, out, stored, sums,
     )  # fmt: skip
     if mode == epilogue.STORE:
-        got = sums.reshape(positions, width)
+        got = sums.reshape(positions, stored)
         np.testing.assert_array_equal(got[:, :channels], expected)
         assert not got[:, channels:].any()
         return
