@@ -27,7 +27,8 @@ def popcount_cycles(
     windows, taps = _windows(geometry, layout, images), math.prod(geometry.kernel)
     gathered = is_gathered(geometry, layout.channels)
     words = words_for(taps * layout.channels) if gathered else taps * layout.words
-    once, each = (15, 23) if codes.kind == "ternary" else (60, 13 * layout.planes)
+    once = 15 if codes.kind in ("binary", "ternary") else 60
+    each = 23 if codes.kind == "ternary" else 13 * layout.planes
     cycles = windows * panels_for(layer.outputs) * (once + each * words) * layer.planes
     return cycles + (windows * 8 * taps if gathered else 0)
 
@@ -59,7 +60,8 @@ def int8_cycles(layer: Layer, geometry: Geometry, layout: ImageLayout, images: i
     finding = 16 if layout.channels <= 8 else (5 + 3 * layout.planes) * layout.words
     cycles = _START + images * layout.positions * finding
     windows = _windows(geometry, layout, images)
-    return cycles + windows * panels_for(layer.outputs) * (17 + 1.4 * quads)
+    quad = 1.4 if windows > 3 else 6  # a few windows wait for weights, four times as many bytes
+    return cycles + windows * panels_for(layer.outputs) * (17 + quad * quads)
 
 
 def _windows(geometry: Geometry, layout: ImageLayout, images: int) -> int:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from ternary_engine.kernels.nibbles import are_supported, pay_here
 from ternary_engine.network import Network
-from ternary_engine.runtime import int8, tiles
+from ternary_engine.runtime import int8, nibbles, tiles
 from ternary_engine.steps import Geometry
 from tests.runtime.builder import Array, Builder, check
 
@@ -172,21 +172,46 @@ def test_switched_off_or_another_processor(setting: dict[str, str]) -> None:
 
 
 @pytest.mark.skipif(not pay_here(), reason="this processor counts bits of vectors")
-def test_an_image_of_eight_bits_takes_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Unasked: the first layer of a network of images."""
+@pytest.mark.parametrize(
+    ("kind", "bits", "channels", "outputs", "size", "groups", "wanted"),
+    [
+        ("unsigned", 8, 3, 128, 32, 1, "int8"),  # images
+        ("unsigned", 8, 1, 32, 16, 1, "int8"),
+        ("signed", 6, 64, 64, 16, 1, "int8"),
+        ("unsigned", 2, 64, 64, 16, 1, "nibbles"),
+        ("ternary", 1, 16, 16, 32, 1, "int8"),  # half a panel of look-ups would be empty
+        ("ternary", 1, 128, 128, 16, 1, "nibbles"),
+        ("ternary", 1, 128, 128, 16, 4, "int8"),
+        ("ternary", 1, 1024, 1024, 1, 1, "popcounts"),  # whose weights are the smallest
+    ],
+)
+def test_the_way_of_a_layer(
+    kind: str,
+    bits: int,
+    channels: int,
+    outputs: int,
+    size: int,
+    groups: int,
+    wanted: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.undo()
-    if not int8.available():
+    if not (int8.available() and nibbles.available()):
         pytest.skip("switched off")
-    made = Builder(6, 3, 16, 16)
-    codes = made.encode("unsigned", 8)
-    network = made.network(made.scale(made.crossbar(codes, 32, WINDOWS["3 x 3"])))
-    called: list[int] = []
-    run = int8.Int8Product.__call__
+    made = Builder(6, channels, size, size)
+    kernel = (1, 1) if size == 1 else (3, 3)
+    pads = (kernel[0] // 2,) * 4
+    sums = made.crossbar(
+        made.encode(kind, bits), outputs, Geometry(kernel, pads=pads, groups=groups)
+    )
+    network = made.network(made.scale(sums))
+    ways = (int8.Int8Product, nibbles.NibbleProduct)
+    called: list[str] = []
+    for way in ways:
 
-    def watched(self: int8.Int8Product, *given: object, **more: object) -> None:
-        called.append(1)
-        run(self, *given, **more)  # type: ignore[arg-type]
+        def watched(self: object, *_: object, name: str = way.__module__, **__: object) -> None:
+            called.append(name.rpartition(".")[2])
 
-    monkeypatch.setattr(int8.Int8Product, "__call__", watched)
-    network.run({"x": made.input(2)})
-    assert called
+        monkeypatch.setattr(way, "__call__", watched)
+    network.run({"x": made.input(1)})
+    assert called == [wanted] if wanted != "popcounts" else not called
