@@ -1,8 +1,8 @@
-"""SIMD words as 64 bytes that multiply to 32 int16, and as 16 int32: what int8 products work on.
+"""SIMD words as 16 int32, and as bytes that multiply to int16: int8 products, and samplers.
 
-Products of unsigned and signed bytes are an instruction of x86 (AVX2 `vpmaddubsw`): compiled
-kernels that use it ask `nibbles.are_supported` first. As in `simd`, the Python bodies run with the
-JIT off.
+Products of unsigned and signed bytes and sums of neighbours are instructions of x86 (AVX2
+`vpmaddubsw`, `vpmaddwd`): compiled kernels that use them ask `nibbles.are_supported` first. As in
+`simd`, the Python bodies run with the JIT off.
 """
 
 from __future__ import annotations
@@ -12,13 +12,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from llvmlite import ir
-from numba.core import types
+from numba.core import cgutils, types
 from numba.extending import lower_builtin
 
 from ternary_engine.kernels.bytes import _BYTES, _INTS, _VECTOR, _call, _ints
 from ternary_engine.kernels.compile import features
 from ternary_engine.kernels.nibbles import _SHORTS, _lower_add, _shuffle
-from ternary_engine.kernels.simd import Word, _as_index, _broadcast, _declare, _element_pointer
+from ternary_engine.kernels.simd import (
+    Number,
+    Word,
+    _as_index,
+    _broadcast,
+    _declare,
+    _element_pointer,
+)
 from ternary_engine.kernels.simd import word_type as _word
 
 Int32Array = npt.NDArray[np.int32]
@@ -52,6 +59,52 @@ def add_ints(left: Word, right: Word) -> Word:
     return (left.view(np.uint32) + right.view(np.uint32)).view(np.uint64)
 
 
+def subtract_ints(left: Word, right: Word) -> Word:
+    """Differences of the 16 int32, modulo 2**32."""
+    return (left.view(np.uint32) - right.view(np.uint32)).view(np.uint64)
+
+
+def multiply_ints(left: Word, right: Word) -> Word:
+    """Products of the 16 int32, modulo 2**32."""
+    return (left.view(np.uint32) * right.view(np.uint32)).view(np.uint64)
+
+
+def shift_ints_left(word: Word, bits: int) -> Word:
+    """Every int32 shifted left by ``bits`` (less than 32)."""
+    return (word.view(np.uint32) << np.uint32(bits)).view(np.uint64)
+
+
+def shift_ints_right(word: Word, bits: int) -> Word:
+    """Every int32 shifted right by ``bits`` (less than 32), zeros coming in."""
+    return (word.view(np.uint32) >> np.uint32(bits)).view(np.uint64)
+
+
+def splat_ints(value: Number) -> Word:
+    """A word with the same int32 sixteen times."""
+    return np.full(16, int(value) & 0xFFFFFFFF, np.uint32).view(np.uint64)
+
+
+def load_ints(array: Int32Array, index: int) -> Word:
+    """Sixteen consecutive int32 of a flat array."""
+    return array[index : index + 16].copy().view(np.uint64)
+
+
+def gather_ints(array: Int32Array, indices: Word) -> Word:
+    """One element of a flat int32 array for each of 16 int32 indices, which count from 0 up."""
+    return array[indices.view(np.int32)].view(np.uint64)
+
+
+def select_ints_below(left: Word, right: Word, then: Word, otherwise: Word) -> Word:
+    """``then`` in the int32 where ``left < right``, else ``otherwise``."""
+    below = left.view(np.int32) < right.view(np.int32)
+    return np.where(below, then.view(np.int32), otherwise.view(np.int32)).view(np.uint64)
+
+
+def any_ints_equal(left: Word, right: Word) -> bool:
+    """Whether any of the 16 int32 are equal."""
+    return bool((left.view(np.int32) == right.view(np.int32)).any())
+
+
 def ints_at_least(sums: Word, levels: Word) -> int:
     """Bit i set where int32 i of ``sums`` reaches that of ``levels``."""
     reached = sums.view(np.int32) >= levels.view(np.int32)
@@ -76,6 +129,15 @@ for _function, _result in (
     (multiply_bytes, _word),
     (add_neighbours, _word),
     (add_ints, _word),
+    (subtract_ints, _word),
+    (multiply_ints, _word),
+    (shift_ints_left, _word),
+    (shift_ints_right, _word),
+    (splat_ints, _word),
+    (load_ints, _word),
+    (gather_ints, _word),
+    (select_ints_below, _word),
+    (any_ints_equal, types.boolean),
     (ints_at_least, types.uint64),
     (store_ints, types.none),
     (bytes_with, _word),
@@ -132,6 +194,75 @@ def _add_neighbours(context: Any, builder: Any, sig: Any, args: Any) -> Any:
 
 
 _lower_add(add_ints, _INTS)
+
+
+def _lower_ints(function: Any, emit: str) -> None:
+    @lower_builtin(function, _word, _word)
+    def _lowering(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        both = (builder.bitcast(arg, _INTS) for arg in args)
+        return builder.bitcast(getattr(builder, emit)(*both), _VECTOR)
+
+
+_lower_ints(subtract_ints, "sub")
+_lower_ints(multiply_ints, "mul")
+
+
+def _splat(context: Any, builder: Any, value: Any, numba_type: Any) -> Any:
+    return _broadcast(builder, context.cast(builder, value, numba_type, types.int32), _INTS)
+
+
+def _lower_shift(function: Any, emit: str) -> None:
+    @lower_builtin(function, _word, types.Integer)
+    def _lowering(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        bits = _splat(context, builder, args[1], sig.args[1])
+        return builder.bitcast(
+            getattr(builder, emit)(builder.bitcast(args[0], _INTS), bits), _VECTOR
+        )
+
+
+_lower_shift(shift_ints_left, "shl")
+_lower_shift(shift_ints_right, "lshr")
+
+
+@lower_builtin(splat_ints, types.Integer)
+def _splat_ints(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    return builder.bitcast(_splat(context, builder, args[0], sig.args[0]), _VECTOR)
+
+
+@lower_builtin(load_ints, types.Array, types.Integer)
+def _load_ints(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    return builder.bitcast(builder.load(_ints(context, builder, sig, args, 0), align=4), _VECTOR)
+
+
+@lower_builtin(gather_ints, types.Array, _word)
+def _gather_ints(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    # Indices through memory: loads have ports of their own, taking lanes out of a vector needs
+    # those of the arithmetic. The loads are atomic so that LLVM does not take that way after all.
+    data = context.make_array(sig.args[0])(context, builder, args[0]).data
+    room = cgutils.alloca_once(builder, _INTS)
+    room.align = 64
+    builder.store(builder.bitcast(args[1], _INTS), room)
+    lanes, found = builder.bitcast(room, _INT.as_pointer()), ir.Constant(_INTS, ir.Undefined)
+    for i in range(_INTS.count):
+        number = ir.Constant(_INT, i)
+        index = builder.load_atomic(builder.gep(lanes, [number]), "monotonic", 4)
+        at = builder.gep(data, [builder.zext(index, ir.IntType(64))])
+        found = builder.insert_element(found, builder.load(at), number)
+    return builder.bitcast(found, _VECTOR)
+
+
+@lower_builtin(select_ints_below, _word, _word, _word, _word)
+def _select_ints_below(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    left, right, then, otherwise = (builder.bitcast(arg, _INTS) for arg in args)
+    below = builder.icmp_signed("<", left, right)
+    return builder.bitcast(builder.select(below, then, otherwise), _VECTOR)
+
+
+@lower_builtin(any_ints_equal, _word, _word)
+def _any_ints_equal(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    equal = builder.icmp_signed("==", *(builder.bitcast(arg, _INTS) for arg in args))
+    bits = builder.bitcast(equal, ir.IntType(16))
+    return builder.icmp_unsigned("!=", bits, ir.Constant(bits.type, 0))
 
 
 @lower_builtin(ints_at_least, _word, _word)

@@ -6,21 +6,28 @@ import numpy as np
 
 from ternary_engine.kernels.bytes import element, put
 from ternary_engine.kernels.compile import inline, kernel
+from ternary_engine.kernels.integers import (
+    add_ints,
+    load_ints,
+    multiply_ints,
+    shift_ints_right,
+    splat_ints,
+    store_ints,
+    subtract_ints,
+)
 from ternary_engine.kernels.product import gated_row, gated_tile
 from ternary_engine.kernels.random import GOLDEN, NEXT_DRAW, NEXT_WORD, random_number
-from ternary_engine.kernels.sampling import frequent_change
+from ternary_engine.kernels.sampling import frequent_change, settled_change
 from ternary_engine.kernels.simd import (
     add64,
     high64,
-    load_int32,
     multiply64,
     popcount64,
-    shift_right,
-    splat,
     store_int32,
 )
 
 GUIDE_SHIFT = 56
+MOST = 2**31 - 1  # cells of an output
 
 
 @kernel
@@ -88,35 +95,43 @@ def _keep(n0, n1, g0, g1, at, sums, nonzero):
 
 @kernel
 def change_frequently(
-    sums, nonzero, pitch, counts, counts_pitch, streams, tables, shapes, factor, results
+    sums, nonzero, pitch, counts, counts_pitch, streams, firsts, seconds, shapes, factor, results
 ):
     """Add what read errors change in sums, every cell of every window sensed.
 
     Args:
         sums, nonzero: int32, flat [positions][pitch]: sums of products -1, 0 and +1, and how many
-            of these are not 0. pitch: a multiple of 8.
+            of these are not 0. pitch: a multiple of 16.
         counts: int32, cells that an output senses: [positions] where ``counts_pitch`` is 1,
             else [positions][counts_pitch] by output.
         streams: uint64 [positions, 2], random stream of every position.
-        tables, shapes: see `sampling.frequent_change`.
+        firsts, seconds, shapes: see `sampling.frequent_change`.
         factor: multiplies the changes. results: int32, flat [positions][pitch], changed.
     """
+    cells, changes = np.empty((3, 16), np.int32), np.empty(16, np.int32)
     for q in range(len(streams)):
-        for first in range(0, pitch, 8):
+        for first in range(0, pitch, 16):
             at = q * pitch + first
-            total, some = load_int32(sums, at), load_int32(nonzero, at)
-            negative = shift_right(some - total, 1)
+            total, some = load_ints(sums, at), load_ints(nonzero, at)
+            negative = shift_ints_right(subtract_ints(some, total), 1)
             if counts_pitch == 1:
-                sensed = splat(np.int64(counts[q]))
+                sensed, most = splat_ints(counts[q]), int(counts[q])
             else:
-                sensed = load_int32(counts, q * counts_pitch + first)
-            start = add64(streams[q, 0], multiply64(NEXT_WORD, first >> 3))
-            change = frequent_change(
-                sensed, some - negative, negative, tables, shapes, start, streams[q, 1]
+                sensed, most = load_ints(counts, q * counts_pitch + first), MOST
+            positive = subtract_ints(some, negative)
+            start = add64(streams[q, 0], multiply64(NEXT_WORD, first >> 4))
+            change, tied = frequent_change(
+                sensed, positive, negative, most, firsts, seconds, shapes, start, streams[q, 1]
             )
+            if tied:  # once in a million times
+                store_ints(cells[0], 0, positive)
+                store_ints(cells[1], 0, negative)
+                store_ints(cells[2], 0, subtract_ints(sensed, some))
+                settled_change(cells, firsts, seconds, shapes, start, streams[q, 1], changes)
+                change = load_ints(changes, 0)
             if factor != 1:
-                change *= splat(factor)
-            store_int32(results, at, load_int32(results, at) + change)
+                change = multiply_ints(change, splat_ints(factor))
+            store_ints(results, at, add_ints(load_ints(results, at), change))
 
 
 @inline

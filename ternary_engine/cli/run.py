@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
-from ternary_engine.cli import screen, sensing, starting, storing
+from ternary_engine.cli import screen, sensing, storing
 from ternary_engine.cli.options import AsJson, NetworkFile, Seed, Threads
 
 if TYPE_CHECKING:
@@ -112,10 +112,11 @@ def run(
 def _timed(net: Network, x: Any, options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
     """Run, and report how long it took; compiling or loading kernels is timed apart."""
     from ternary_engine import benchmark
+    from ternary_engine.kernels.starting import load_numba
 
     samples = len(next(iter(x.values())) if isinstance(x, dict) else x)
     started = time.perf_counter()
-    starting.load_numba()
+    load_numba()
     if net.batching == "free" and samples > 1:
         some = slice(min(samples, PREPARED))
         few = {name: part[some] for name, part in x.items()} if isinstance(x, dict) else x[some]

@@ -13,13 +13,14 @@ from ternary_engine.kernels import noisy, sampling
 
 Float64Array = npt.NDArray[np.float64]
 UInt64Array = npt.NDArray[np.uint64]
+AliasTable = tuple[npt.NDArray[np.int32], npt.NDArray[np.uint32]]
 
 # What one product may become: probabilities of the small and of the large change.
 #   class +1: by -1, by -2; class -1: by +1, by +2; class 0: by +1, by -1.
 Changes = tuple[tuple[float, float], tuple[float, float], tuple[float, float]]
 
 _TABLE_BYTES = 600_000  # the rows in use of a class's tables should stay in the second-level cache
-_MOST_CELLS = 512
+_MOST_CELLS = 1024
 _FEWEST_CELLS = 8
 _NEGLIGIBLE = 2.0**-64
 
@@ -109,7 +110,8 @@ def rare_tables(changes: Changes, cells: int, outputs: int, factor: int = 1) -> 
 class FrequentTables:
     """What `sampling.frequent_change` needs, for any number of cells."""
 
-    tables: UInt64Array
+    firsts: npt.NDArray[np.int32]
+    seconds: npt.NDArray[np.uint32]
     shapes: npt.NDArray[np.int64]
 
 
@@ -152,7 +154,7 @@ def _window(lowest: npt.NDArray[np.int64], highest: npt.NDArray[np.int64], mean:
 @functools.lru_cache(maxsize=64)
 def _class_table(
     one: tuple[float, float, float], lowest_change: int
-) -> tuple[UInt64Array, tuple[int, int, int, int]]:
+) -> tuple[AliasTable, tuple[int, int, int, int]]:
     """Alias tables of one class.
 
     Args:
@@ -160,7 +162,7 @@ def _class_table(
             negative.
 
     Returns:
-        flat uint64, and limit, bin_bits, slope and half as in `sampling.frequent_change`.
+        the two parts of the table; limit, bin_bits, slope and half of `sampling.frequent_change`.
     """
     mean = lowest_change + one[1] + 2 * one[2]
     cells = _MOST_CELLS
@@ -171,14 +173,15 @@ def _class_table(
         lowest = likely.argmax(axis=1) + shift
         highest = rows.shape[1] - 1 - likely[:, ::-1].argmax(axis=1) + shift
         window = _window(lowest, highest, max(mean, 0.0))
-        if (cells + 1 << window.bin_bits) * 8 <= _TABLE_BYTES or cells <= _FEWEST_CELLS:
+        small = (cells + 1 << window.bin_bits) * 4 <= _TABLE_BYTES
+        if (small and window.bin_bits <= sampling.ALIAS_BITS) or cells <= _FEWEST_CELLS:
             break
         cells //= 2
     column = window.first(cells)[:, None] - shift[:, None] + np.arange(1 << window.bin_bits)
     inside = (column >= 0) & (column < rows.shape[1])
     mass = np.take_along_axis(rows, np.clip(column, 0, rows.shape[1] - 1), axis=1) * inside
-    table = np.empty(mass.size, np.uint64)
-    sampling.fill_alias(mass / mass.sum(axis=1, keepdims=True), table)
+    table = np.empty(mass.size, np.int32), np.empty(mass.size, np.uint32)
+    sampling.fill_alias(mass / mass.sum(axis=1, keepdims=True), *table)
     return table, (cells, window.bin_bits, window.slope, window.half)
 
 
@@ -202,15 +205,16 @@ def _rest(one: float, other: float) -> float:
 def frequent_tables(changes: Changes) -> FrequentTables:
     """Tables for outputs that sense any number of cells."""
     places: dict[tuple[object, int], int] = {}
-    tables: list[UInt64Array] = []
+    tables: list[AliasTable] = []
     shapes = np.zeros((3, 6), np.int64)
     for row, (one, lowest_change, sign) in enumerate(_cells_of(changes)):
         if sum(changes[row]) == 0.0:
             continue
         table, shape = _class_table(one, lowest_change)
         if (one, lowest_change) not in places:  # classes that behave alike share a table
-            places[one, lowest_change] = sum(part.size for part in tables)
+            places[one, lowest_change] = sum(first.size for first, _ in tables)
             tables.append(table)
         shapes[row] = places[one, lowest_change], *shape, sign
-    joined = np.concatenate(tables) if tables else np.zeros(0, np.uint64)
-    return FrequentTables(joined, shapes)
+    none = np.zeros(0, np.int32), np.zeros(0, np.uint32)
+    firsts, seconds = (np.concatenate(parts) for parts in zip(none, *tables, strict=True))
+    return FrequentTables(firsts, seconds, shapes)

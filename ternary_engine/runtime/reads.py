@@ -32,11 +32,11 @@ from ternary_engine.runtime.windows import Windows, find_windows
 Array = npt.NDArray[Any]
 
 # Below this many candidates in the cells of an output, if all were sensed, candidates are cheaper
-# than tables: on a Zen 3 some 9 ns each, where tables and their second product took 13 ns an output
-# (timed by hand; no benchmark repeats it). It looks at the layer alone, never at the data: which
-# sampler runs decides which random numbers are used, and those must not depend on how a batch is
-# split.
-RARE_CANDIDATES = 1.5
+# than tables: on a Zen 3 some 9 ns each, where tables and their second product took 8 to 10 ns an
+# output (timed by hand; no benchmark repeats it). It looks at the layer alone, never at the data:
+# which sampler runs decides which random numbers are used, and those must not depend on how a batch
+# is split.
+RARE_CANDIDATES = 1.0
 
 
 class Presentation(NamedTuple):
@@ -172,7 +172,8 @@ class ReadErrors:
                     pitch,
                     *counts,
                     self._streams(chunk, noise, number, windows.starts.size),
-                    tables.tables,
+                    tables.firsts,
+                    tables.seconds,
                     tables.shapes,
                     presentation.coefficient * 3**j,
                     results,

@@ -11,6 +11,7 @@ from scipy import stats
 from ternary_engine.kernels import noisy, sampling
 from ternary_engine.runtime import noise, read_tables
 from ternary_engine.runtime.read_tables import Changes
+from tests.kernels.sampled import entries
 
 NEVER = (0.0, 0.0)
 
@@ -103,9 +104,8 @@ def test_alias_tables_hold_the_totals(name: str) -> None:
             assert limit == 0, "a class that never errs has no table"
             continue
         bins = 1 << bits
-        table = made.tables[start : start + (limit + 1) * bins].reshape(limit + 1, bins)
-        share = (table & ~sampling.ALIAS_MASK).astype(np.float64) / 2.0**64
-        alias = (table & sampling.ALIAS_MASK).astype(np.int64)
+        parts = (one[start : start + (limit + 1) * bins] for one in (made.firsts, made.seconds))
+        share, alias = entries(*(part.reshape(limit + 1, bins) for part in parts))
         for cells in {0, 1, 2, limit // 3, limit - 1, limit}:
             found = share[cells].copy()
             np.add.at(found, alias[cells], 1.0 - share[cells])
@@ -125,7 +125,7 @@ def test_tables_stay_in_the_cache() -> None:
     for rate in (1e-4, 1e-3, 0.01, 0.1, 0.5, 1.0):
         changes: Changes = ((rate / 2, rate / 2), (rate / 2, rate / 2), (rate / 2, rate / 2))
         made = read_tables.frequent_tables(changes)
-        assert made.tables.nbytes <= 3 * read_tables._TABLE_BYTES
+        assert made.firsts.nbytes <= 3 * read_tables._TABLE_BYTES
         assert made.shapes[0, 0] == made.shapes[1, 0], "classes that err alike share a table"
 
 

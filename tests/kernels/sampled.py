@@ -23,7 +23,8 @@ from ternary_engine.kernels import (
     random,
     sampling,
 )
-from ternary_engine.kernels.simd import add64, load, multiply64, store
+from ternary_engine.kernels.integers import load_ints, store_ints
+from ternary_engine.kernels.simd import add64, multiply64
 from ternary_engine.runtime import noise
 from ternary_engine.runtime.read_tables import Changes, frequent_tables, rare_tables
 from tests.kernels.operands import NO_CODES, NO_THRESHOLDS, make
@@ -41,15 +42,21 @@ TABLE = np.array([[0.9, 0.02, 0.08], [0.1, 0.7, 0.2], [0.05, 0.05, 0.9]])
 
 
 @nb.njit
-def draw_frequent(cells, positive, negative, tables, shapes, start, key1, out):
-    """`out`: changes of eight times as many outputs as there are words, by `frequent_change`."""
-    for word in range(out.size // 8):
-        at = word * 8
-        change = sampling.frequent_change(
-            load(cells, at), load(positive, at), load(negative, at), tables, shapes,
-            add64(start, multiply64(random.NEXT_WORD, word)), key1,
+def draw_frequent(cells, positive, negative, firsts, seconds, shapes, start, key1, out):
+    """`out`: changes of sixteen times as many outputs as there are words, by `frequent_change`.
+
+    Returns whether there was a tie.
+    """
+    ties = False
+    for word in range(out.size // 16):
+        at = word * 16
+        change, tied = sampling.frequent_change(
+            load_ints(cells, at), load_ints(positive, at), load_ints(negative, at), noisy.MOST,
+            firsts, seconds, shapes, add64(start, multiply64(random.NEXT_WORD, word)), key1,
         )  # fmt: skip
-        store(out, at, change)
+        store_ints(out, at, change)
+        ties |= tied
+    return ties
 
 
 def rare(
@@ -87,10 +94,18 @@ def frequent(
 ) -> np.ndarray:  # fmt: skip
     """Changes of outputs with their own numbers of cells, by tables."""
     tables = frequent_tables(changes)
-    counts = (cells.astype(np.uint64), positive.astype(np.uint64), negative.astype(np.uint64))
-    out = np.zeros(positive.size, np.uint64)
-    draw_frequent(*counts, tables.tables, tables.shapes, *keys, out)
-    return out.view(np.int64)
+    spare = -positive.size % 16
+    counts = (np.pad(one, (0, spare)).astype(np.int32) for one in (cells, positive, negative))
+    out = np.zeros(positive.size + spare, np.int32)
+    draw_frequent(*counts, tables.firsts, tables.seconds, tables.shapes, *keys, out)
+    return out[: positive.size].astype(np.int64)
+
+
+def entries(firsts: np.ndarray, seconds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Shares (thresholds as fractions of 1) and aliases of an alias table."""
+    first = firsts.astype(np.int64) & 0xFFFFFFFF
+    units = first >> sampling.ALIAS_BITS << sampling.SECOND_BITS | seconds.astype(np.int64)
+    return units / 2.0**56, first & 0xFF
 
 
 def _classes(seed: int, cells: int, outputs: int = 72) -> tuple[np.ndarray, np.ndarray]:
@@ -118,9 +133,9 @@ def _alias() -> Arrays:
     mass = draw.random((20, 16)) ** 4
     mass[3] = 0.0
     mass[3, 5] = 1.0
-    table = np.empty(mass.size, np.uint64)
-    sampling.fill_alias(mass / mass.sum(1, keepdims=True), table)
-    return (table,)
+    table = np.empty(mass.size, np.int32), np.empty(mass.size, np.uint32)
+    sampling.fill_alias(mass / mass.sum(1, keepdims=True), *table)
+    return table
 
 
 def _faults() -> Arrays:
@@ -169,7 +184,7 @@ def noisy_sums(seed: int, *, changes: Changes, keys: np.ndarray) -> Arrays:
     noisy.count_products(codes, operands.packed_weights(), *tables, sums, nonzero)
     results = sums.copy()
     noisy.change_frequently(
-        sums, nonzero, pitch, counts, 1, streams, many.tables, many.shapes, 1, results
+        sums, nonzero, pitch, counts, 1, streams, many.firsts, many.seconds, many.shapes, 1, results
     )
     targets = np.arange(len(counts)) * pitch
     finish = (0, 1, NO_THRESHOLDS, np.zeros(0, np.uint16), targets, NO_CODES)

@@ -5,12 +5,20 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ternary_engine.kernels import sampling
+from ternary_engine.kernels import noisy, random, sampling
 from ternary_engine.kernels.random import sample_keys, stream_keys
-from ternary_engine.runtime.read_tables import Changes
+from ternary_engine.runtime.read_tables import Changes, FrequentTables, frequent_tables
 from tests import statistics
 from tests.kernels.operands import JIT
-from tests.kernels.sampled import EVEN, UNEVEN, frequent, noisy_sums, rare
+from tests.kernels.sampled import (
+    EVEN,
+    UNEVEN,
+    draw_frequent,
+    entries,
+    frequent,
+    noisy_sums,
+    rare,
+)
 
 OUTPUTS = 200_000 if JIT else 400
 NEVER = (0.0, 0.0)
@@ -163,13 +171,98 @@ def test_alias_tables_hold_their_distributions(seed: int) -> None:
         mass[0, bins // 2] = 1.0
         mass[1] = 1.0
         mass /= mass.sum(1, keepdims=True)
-        table = np.empty(mass.size, np.uint64)
-        sampling.fill_alias(mass, table)
-        table = table.reshape(mass.shape)
-        share = (table & ~sampling.ALIAS_MASK).astype(np.float64) / 2.0**64
-        alias = (table & sampling.ALIAS_MASK).astype(np.int64)
+        firsts, seconds = np.empty(mass.size, np.int32), np.empty(mass.size, np.uint32)
+        sampling.fill_alias(mass, firsts, seconds)
+        share, alias = entries(firsts.reshape(mass.shape), seconds.reshape(mass.shape))
         assert alias.max() < bins
         found = share.copy()
         for row in range(len(mass)):
             np.add.at(found[row], alias[row], 1.0 - share[row])
         np.testing.assert_allclose(found / bins, mass, rtol=0, atol=2.0**-50)
+
+
+def _sixteen(changes: Changes, seed: int, cells: int) -> tuple[FrequentTables, np.ndarray]:
+    """Tables, and int32 [3, 16] cells of class +1, -1 and 0."""
+    draw = np.random.default_rng(seed)
+    plus = draw.integers(0, cells + 1, 16)
+    minus = draw.integers(0, cells - plus + 1)
+    return frequent_tables(changes), np.stack([plus, minus, cells - plus - minus]).astype(np.int32)
+
+
+def _both_ways(
+    tables: FrequentTables, classes: np.ndarray, keys: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, bool]:
+    """Changes of sixteen outputs at once, and of each by itself; whether there was a tie."""
+    plus, minus, none = classes
+    together, alone = np.zeros(16, np.int32), np.zeros(16, np.int32)
+    sampled = (tables.firsts, tables.seconds, tables.shapes, *keys)
+    tied = draw_frequent(plus + minus + none, plus, minus, *sampled, together)
+    sampling.settled_change(classes, *sampled, alone)
+    return together, alone, tied
+
+
+@pytest.mark.parametrize("changes", [EVEN, UNEVEN, ((0.5, 0.5), NEVER, (0.9, 0.1))])
+@pytest.mark.parametrize("cells", [0, 1, 40, 900, 3000, 5000])
+def test_outputs_alone_change_as_they_do_together(changes: Changes, cells: int, seed: int) -> None:
+    ties = 0
+    for round_ in range(20 if JIT else 2):
+        tables, classes = _sixteen(changes, seed + round_, cells)
+        together, alone, tied = _both_ways(tables, classes, keys_of(seed + round_))
+        ties += tied
+        if not tied:
+            np.testing.assert_array_equal(together, alone)
+    assert ties <= 1, "one in a hundred thousand rounds"
+
+
+def test_ties_are_settled_by_the_second_bits(seed: int) -> None:
+    """Thresholds put where the fractions fall: both ends of the second bits, and halfway."""
+    tables, classes = _sixteen(UNEVEN, seed, 30)
+    keys = keys_of(seed)
+    start, _, bits = tables.shapes[0, :3].tolist()
+    classes[1:] = 0  # one draw: of class +1
+    counters = np.uint64(keys[0]) + np.arange(8, dtype=np.uint64) * random.GOLDEN
+    numbers = np.array([random.random_number(one, keys[1]) for one in counters], np.uint64)
+    drawn = numbers.view(np.uint32).astype(np.int64)
+    bins, fraction = drawn >> 32 - bits, (drawn << bits & 0xFFFFFFFF) >> 8
+    at = start + (classes[0].astype(np.int64) << bits) + bins
+    first, kept = np.unique(at, return_index=True)
+    alias = (bins[kept] + 1) % (1 << bits)
+    firsts, seconds = tables.firsts.copy(), tables.seconds.copy()
+    firsts[first] = (fraction[kept] << 8 | alias).astype(np.uint32).view(np.int32)
+    for second, wanted in ((0, alias), (2**32 - 1, bins[kept])):
+        seconds[first] = second
+        made = FrequentTables(firsts, seconds, tables.shapes)
+        _, alone, tied = _both_ways(made, classes, keys)
+        assert tied
+        np.testing.assert_array_equal(-alone[kept], wanted)
+    seconds[first] = 1 << 31
+    _, alone, _ = _both_ways(FrequentTables(firsts, seconds, tables.shapes), classes, keys)
+    assert set(zip(-alone[kept] == bins[kept], -alone[kept] == alias, strict=True)) == {
+        (True, False), (False, True),
+    }  # fmt: skip
+
+
+def test_ties_reach_the_sums(seed: int) -> None:
+    """`change_frequently` on tables that always tie: as if each output had been drawn alone."""
+    tables = frequent_tables(EVEN)
+    firsts = np.zeros_like(tables.firsts)  # a fraction of 0 ties, and a threshold of 0 is never met
+    draw = np.random.default_rng(seed)
+    nonzero = draw.integers(0, 40, 16).astype(np.int32)
+    sums = (nonzero - 2 * draw.integers(0, nonzero + 1)).astype(np.int32)
+    keys = keys_of(seed)
+    start, _, bits = tables.shapes[0, :3].tolist()
+    assert start == 0
+    numbers = np.array([random.random_number(keys[0], keys[1])], np.uint64)
+    u = int(numbers.view(np.uint32)[0])
+    positive = (int(nonzero[0]) + int(sums[0])) // 2
+    entry = (positive << bits) + (u >> 32 - bits)
+    firsts[entry] = np.array((u << bits & 0xFFFFFFFF) >> 8 << 8, np.uint32).view(np.int32)
+    results, counts = sums.copy(), np.full(1, 50, np.int32)
+    noisy.change_frequently(
+        sums, nonzero, 16, counts, 1, keys[None], firsts, tables.seconds, tables.shapes, 3, results
+    )
+    minus = (nonzero - sums) // 2
+    classes = np.stack([nonzero - minus, minus, 50 - nonzero]).astype(np.int32)
+    alone = np.zeros(16, np.int32)
+    sampling.settled_change(classes, firsts, tables.seconds, tables.shapes, *keys, alone)
+    np.testing.assert_array_equal(results, sums + 3 * alone)

@@ -9,7 +9,7 @@ import pytest
 
 SCRIPT = """
 import sys
-from ternary_engine.cli.starting import load_numba
+from ternary_engine.kernels.starting import load_numba
 load_numba()
 load_numba()
 assert "numba.np.arraymath" in sys.modules

@@ -1,4 +1,4 @@
-"""What makes a command start sooner."""
+"""What makes a process of our own start sooner."""
 
 from __future__ import annotations
 
