@@ -26,7 +26,7 @@ from ternary_engine.benchmark.torch_peer import product as torch_product
 BATCHES = (1, 10, 100, 1_000, 10_000)
 LARGE = (8192, 4096)  # inputs, outputs
 COPIES = 16  # of its weights, used in turn: together they are larger than any cache
-SWITCHES = ("TERNARY_ENGINE_AMX", "TERNARY_ENGINE_NIBBLES")  # "0" keeps layers on popcounts
+SWITCHES = ("TERNARY_ENGINE_AMX", "TERNARY_ENGINE_NIBBLES", "TERNARY_ENGINE_INT8")
 POPCOUNTS = "ours on popcounts"
 TFC = Path(__file__).resolve().parents[2] / "shared" / "models" / "TFC_2W2A.onnx"
 

@@ -9,6 +9,7 @@ of a panel's outputs; a run of taps that lie one behind the other starts a new q
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,6 +55,7 @@ class ByteForm:
         """Quads whose total, in two int16, fits; weights are at most ``largest_weight``."""
         return _SHORT_MAX // (2 * self.largest * max(largest_weight, 1))
 
+    @functools.cache  # noqa: B019  there are a dozen forms
     def words(self) -> UInt64Array:
         """Tables of `int8_product.find_bytes`: uint64 [3 + planes, 8].
 
@@ -97,6 +99,8 @@ def place_channels(
         int8 [outputs, taps, width].
     """
     outputs, taps, seen = weights.shape
+    if groups == 1:
+        return weights
     placed = np.zeros((outputs, taps, width), np.int8)
     for output in range(outputs):
         at = output // (outputs // groups) * seen - begin[output // PANEL]

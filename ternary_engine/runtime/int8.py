@@ -148,13 +148,13 @@ class Int8Product:
             offsets = tap_offsets(where, geometry)
             if geometry.groups == 1:
                 offsets, width = merge_runs(offsets, width, 1)
+            most = self.form.most_quads(_largest(self.layer))
+            base = -self.form.zero * windows.sum(axis=(1, 2), dtype=np.int64)
             self._packed[where] = _Packed(
                 int8_layout.pack_int8(placed, len(offsets)),
-                segments(
-                    offsets, -(-width // QUAD), QUAD, self.form.most_quads(_largest(self.layer))
-                ),
+                segments(offsets, -(-width // QUAD), QUAD, most),
                 begin,
-                int8_layout.spread_ints(-self.form.zero * windows.sum(axis=(1, 2), dtype=np.int64)),
+                int8_layout.spread_ints(base),
             )
         return self._packed[where]
 
