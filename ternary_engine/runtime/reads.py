@@ -336,9 +336,14 @@ class ReadErrors:
         purpose = f"{layer.name}/read/{number}"
         keys = sample_streams(noise.seed, purpose, chunk.first, chunk.images)
         per_image = positions // chunk.images
-        outputs = panels_for(layer.outputs) * PANEL
-        counters = np.arange(per_image, dtype=np.uint64) * np.uint64(outputs)
         streams = np.empty((chunk.images, per_image, 2), np.uint64)
-        streams[:, :, 0] = keys[:, None, 0] + counters * random.GOLDEN
+        np.add(keys[:, None, 0], _first_counters(per_image, layer.outputs), out=streams[:, :, 0])
         streams[:, :, 1] = keys[:, None, 1]
         return streams.reshape(positions, 2)
+
+
+@functools.lru_cache(maxsize=256)
+def _first_counters(positions: int, outputs: int) -> npt.NDArray[np.uint64]:
+    """The counter of every position's first output, times GOLDEN; uint64 [positions]."""
+    each = np.uint64(panels_for(outputs) * PANEL)
+    return np.arange(positions, dtype=np.uint64) * each * random.GOLDEN

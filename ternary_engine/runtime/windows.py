@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -68,8 +69,8 @@ def find_windows(
 ) -> Windows:
     """The windows of a chunk's codes; gathered ones lie in a buffer of that name."""
     starts = window_starts(layout, geometry, chunk.images)
-    offsets = tap_offsets(layout, geometry)
     if is_gathered(geometry, layout.channels):
+        offsets = tap_offsets(layout, geometry)
         words = words_for(offsets.size * layout.channels)
         size = words * starts.size * layout.planes
         gathered = chunk.word_buffer(f"{name}/gathered", size)
@@ -81,8 +82,13 @@ def find_windows(
         runs = np.arange(words, dtype=np.int64) * (starts.size * layout.planes)
         return Windows(gathered, rows, runs, 1, np.zeros(panels_for(outputs), np.int64))
     window = group_window(layout.channels, outputs, geometry.groups)
-    words = window.words
-    if words == layout.words:
-        offsets, words = merge_runs(offsets, words, layout.planes)
+    offsets, words = _runs(layout, geometry, window.words)
     panel_starts = np.array(window.first, np.int64) * layout.planes
     return Windows(codes, starts, offsets, words, panel_starts)
+
+
+@functools.lru_cache(maxsize=256)
+def _runs(layout: ImageLayout, geometry: Geometry, words: int) -> tuple[Int64Array, int]:
+    """Where the runs of a window begin, and their words; ``words`` are read at each tap."""
+    offsets = tap_offsets(layout, geometry)
+    return merge_runs(offsets, words, layout.planes) if words == layout.words else (offsets, words)
