@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -15,10 +11,11 @@ from hypothesis import strategies as st
 
 from ternary_engine.kernels.nibbles import are_supported, pay_here
 from ternary_engine.layer import Layer
-from ternary_engine.network import Network
 from ternary_engine.runtime import int8, nibbles, tiles
 from ternary_engine.steps import Geometry
-from tests.runtime.builder import Array, Builder, check
+from tests.runtime import ways
+from tests.runtime.builder import Builder
+from tests.runtime.ways import WINDOWS
 
 pytestmark = pytest.mark.skipif(not are_supported(), reason="this processor has no AVX2")
 
@@ -27,14 +24,6 @@ KINDS = [
     ("unsigned", 5), ("unsigned", 8), ("signed", 2), ("signed", 4), ("signed", 9),
 ]  # fmt: skip
 kinds = pytest.mark.parametrize(("kind", "bits"), KINDS)
-
-WINDOWS = {
-    "1 x 1": Geometry(),
-    "3 x 3": Geometry((3, 3), pads=(1, 1, 1, 1)),
-    "strided": Geometry((3, 2), strides=(2, 3), pads=(1, 0, 0, 1)),
-    "dilated": Geometry((2, 3), dilations=(3, 2), pads=(2, 2, 2, 2)),
-    "wide border": Geometry((1, 5), pads=(0, 4, 3, 3)),
-}
 
 
 @pytest.fixture(autouse=True)
@@ -50,36 +39,21 @@ def _switch(patch: pytest.MonkeyPatch, on: bool) -> None:
     patch.setattr(nibbles.NibbleProduct, "pays", lambda *_: on)
 
 
-def _compare(network: Network, x: Array, **options: int) -> None:
-    """By the oracle, and on popcounts."""
-    check(network, x, **options)
-    got = network.run({"x": x}, **options)
-    plain = Network(
-        inputs=network.inputs, outputs=network.outputs, layers=network.layers, steps=network.steps
-    )
-    with pytest.MonkeyPatch.context() as patch:
-        _switch(patch, False)
-        expected = plain.run({"x": x}, **options)
-    for port in network.outputs:
-        np.testing.assert_array_equal(got[port.name], expected[port.name])
+def _off(patch: pytest.MonkeyPatch) -> None:
+    _switch(patch, False)
 
 
 @kinds
 @pytest.mark.parametrize("window", WINDOWS)
 def test_convolutions(kind: str, bits: int, window: str) -> None:
-    made = Builder(1, 3, 7, 9)
-    sums = made.crossbar(made.encode(kind, bits), 40, WINDOWS[window])
-    more = made.crossbar(made.threshold(sums, "ternary"), 21, WINDOWS["3 x 3"])
-    _compare(made.network(made.scale(more)), made.input(3))
+    made, sums = ways.convolution(kind, bits, window, ("ternary", 1))
+    ways.compare(made.network(made.scale(sums)), made.input(3), _off)
 
 
 @kinds
 @pytest.mark.parametrize("channels", [64, 65, 130])
 def test_binary_results_and_linear_layers(kind: str, bits: int, channels: int) -> None:
-    made = Builder(2, channels, 4, 5)
-    codes = made.threshold(made.crossbar(made.encode(kind, bits), 70, WINDOWS["3 x 3"]), "binary")
-    hidden = made.threshold(made.crossbar(codes, 50, output_axis=1), kind, bits)
-    _compare(made.network(made.scale(made.crossbar(hidden, 10), "NC")), made.input(33))
+    ways.compare(*ways.linear(kind, bits, channels), _off)
 
 
 @pytest.mark.parametrize("kind", ["binary", "ternary"])
@@ -88,7 +62,7 @@ def test_binary_weights(kind: str) -> None:
     sums = made.crossbar(made.encode(kind), 33, WINDOWS["3 x 3"], binary=True)
     codes = made.threshold(sums, "binary")
     more = made.crossbar(codes, 70, WINDOWS["dilated"], binary=True)
-    _compare(made.network(made.scale(more)), made.input(5))
+    ways.compare(made.network(made.scale(more)), made.input(5), _off)
 
 
 @pytest.mark.parametrize("largest", [4, 40, 121, 300])
@@ -96,13 +70,13 @@ def test_weights_of_several_planes(largest: int) -> None:
     made = Builder(3, 5, 6, 6)
     sums = made.crossbar(made.encode("unsigned", 8), 20, WINDOWS["3 x 3"], largest=largest)
     hidden = made.threshold(sums, "signed", 3)
-    _compare(made.network(made.scale(made.crossbar(hidden, 9), "NC")), made.input(4))
+    ways.compare(made.network(made.scale(made.crossbar(hidden, 9), "NC")), made.input(4), _off)
 
 
 def test_groups_stay_on_popcounts() -> None:
     made = Builder(4, 8, 5, 5)
     grouped = made.crossbar(made.encode("ternary"), 16, Geometry((3, 3), groups=4))
-    _compare(made.network(made.scale(grouped)), made.input(9))
+    ways.compare(made.network(made.scale(grouped)), made.input(9), _off)
 
 
 @pytest.mark.parametrize("inputs", [2000, 4000, 32766, 32767])
@@ -112,53 +86,22 @@ def test_sums_that_do_not_fit_sixteen_bits(inputs: int) -> None:
     sums = made.crossbar(made.encode("unsigned", 4), 3)
     layer = made.layers[-1]
     made.layers[-1] = replace(layer, pairs=Layer.pack(np.ones(layer.shape, np.int8)))
-    _compare(made.network(made.scale(sums, "NC")), np.full((2, inputs, 1, 1), 99, np.float32))
+    ways.compare(
+        made.network(made.scale(sums, "NC")), np.full((2, inputs, 1, 1), 99, np.float32), _off
+    )
 
 
 @settings(deadline=None, max_examples=40)
 @given(st.data())
 def test_any_geometry(data: st.DataObject) -> None:
-    draw = data.draw
-    kernel = draw(st.integers(1, 3)), draw(st.integers(1, 3))
-    geometry = Geometry(
-        kernel,
-        strides=(draw(st.integers(1, 3)), draw(st.integers(1, 3))),
-        pads=tuple(draw(st.integers(0, 2)) for _ in range(4)),
-        dilations=(draw(st.integers(1, 2)), draw(st.integers(1, 2))),
-    )
-    kind, bits = draw(st.sampled_from(KINDS))
-    made = Builder(
-        draw(st.integers(0, 99)), draw(st.integers(1, 70)),
-        draw(st.integers(5, 8)), draw(st.integers(5, 40)),
-    )  # fmt: skip
-    sums = made.crossbar(made.encode(kind, bits), draw(st.integers(1, 70)), geometry)
-    result = draw(st.sampled_from(["ternary", "binary"]))
-    network = made.network(made.decode(made.threshold(sums, result)))
-    _compare(network, made.input(draw(st.integers(1, 3))))
+    ways.compare(*ways.any_layer(data.draw, KINDS), _off)
 
 
-def _network() -> tuple[Network, Array]:
-    made = Builder(5, 3, 10, 10)
-    codes = made.threshold(made.crossbar(made.encode("ternary"), 70, WINDOWS["3 x 3"]), "ternary")
-    codes = made.threshold(made.crossbar(codes, 64, WINDOWS["3 x 3"]), "ternary")
-    return made.network(made.scale(made.crossbar(codes, 10), "NC")), made.input(60)
+CODES = ("ternary", 1), ("ternary", 1)
 
 
 def test_many_threads_at_once() -> None:
-    network, x = _network()
-    expected = network.run(x, threads=1)
-    with ThreadPoolExecutor(8) as pool:
-        for got in pool.map(lambda _: network.run(x, threads=2), range(20)):
-            np.testing.assert_array_equal(got, expected)
-
-
-SCRIPT = """
-import hashlib
-from ternary_engine.runtime import nibbles
-from tests.runtime.test_nibbles import _network
-network, x = _network()
-print(nibbles.available(), hashlib.sha256(network.run(x, threads=1).tobytes()).hexdigest())
-"""
+    ways.check_threads(*ways.small_network(*CODES))
 
 
 @pytest.mark.skipif(not pay_here(), reason="this processor counts bits of vectors")
@@ -166,13 +109,4 @@ print(nibbles.available(), hashlib.sha256(network.run(x, threads=1).tobytes()).h
     "setting", [{nibbles.SWITCH: "0"}, {"NUMBA_CPU_NAME": "x86-64", "NUMBA_CPU_FEATURES": "+ssse3"}]
 )
 def test_switched_off_or_another_processor(setting: dict[str, str]) -> None:
-    def result(more: dict[str, str]) -> list[str]:
-        made = subprocess.run(
-            [sys.executable, "-c", SCRIPT],
-            env=os.environ | more, capture_output=True, text=True, timeout=300, check=True,
-        )  # fmt: skip
-        return made.stdout.split()
-
-    (on, bits), (off, same) = result({}), result(setting)
-    assert (on, off) == ("True", "False")
-    assert bits == same
+    ways.check_switch("nibbles", CODES, setting)

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ternary_engine.network import Network
 from ternary_engine.runtime import tiles
 from ternary_engine.steps import Geometry
-from tests.runtime.builder import Array, Builder, check
+from tests.runtime import ways
+from tests.runtime.builder import Builder
+from tests.runtime.ways import WINDOWS
 
 pytestmark = pytest.mark.skipif(
     not tiles.available(), reason="no matrix tiles here (Intel AMX), or switched off"
@@ -27,14 +25,6 @@ KINDS = [
 ]  # fmt: skip
 kinds = pytest.mark.parametrize(("kind", "bits"), KINDS)
 
-WINDOWS = {
-    "1 x 1": Geometry(),
-    "3 x 3": Geometry((3, 3), pads=(1, 1, 1, 1)),
-    "strided": Geometry((3, 2), strides=(2, 3), pads=(1, 0, 0, 1)),
-    "dilated": Geometry((2, 3), dilations=(3, 2), pads=(2, 2, 2, 2)),
-    "wide border": Geometry((1, 5), pads=(0, 4, 3, 3)),
-}
-
 
 @pytest.fixture
 def everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -42,39 +32,23 @@ def everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tiles.TileProduct, "pays", lambda *_: True)
 
 
-def _compare(network: Network, x: Array, **options: int) -> None:
-    """By the oracle, and on popcounts."""
-    check(network, x, **options)
-    got = network.run({"x": x}, **options)
-    plain = Network(
-        inputs=network.inputs, outputs=network.outputs, layers=network.layers, steps=network.steps
-    )
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tiles, "available", lambda: False)
-        expected = plain.run({"x": x}, **options)
-    for port in network.outputs:
-        np.testing.assert_array_equal(got[port.name], expected[port.name])
+def _off(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(tiles, "available", lambda: False)
 
 
 @kinds
 @pytest.mark.parametrize("window", WINDOWS)
 @pytest.mark.usefixtures("everywhere")
 def test_convolutions(kind: str, bits: int, window: str) -> None:
-    made = Builder(1, 3, 7, 9)
-    codes = made.encode(kind, bits)
-    sums = made.crossbar(codes, 40, WINDOWS[window])
-    more = made.crossbar(made.threshold(sums, "ternary"), 21, WINDOWS["3 x 3"])
-    _compare(made.network(made.scale(more)), made.input(3))
+    made, sums = ways.convolution(kind, bits, window, ("ternary", 1))
+    ways.compare(made.network(made.scale(sums)), made.input(3), _off)
 
 
 @kinds
 @pytest.mark.parametrize("channels", [64, 65, 130])
 @pytest.mark.usefixtures("everywhere")
 def test_binary_results_and_linear_layers(kind: str, bits: int, channels: int) -> None:
-    made = Builder(2, channels, 4, 5)
-    codes = made.threshold(made.crossbar(made.encode(kind, bits), 70, WINDOWS["3 x 3"]), "binary")
-    hidden = made.threshold(made.crossbar(codes, 50, output_axis=1), kind, bits)
-    _compare(made.network(made.scale(made.crossbar(hidden, 10), "NC")), made.input(33))
+    ways.compare(*ways.linear(kind, bits, channels), _off)
 
 
 @pytest.mark.parametrize("largest", [4, 40, 121])
@@ -84,7 +58,7 @@ def test_weights_of_several_planes_are_one_product(largest: int) -> None:
     codes = made.encode("unsigned", 8)
     sums = made.crossbar(codes, 20, WINDOWS["3 x 3"], largest=largest)
     hidden = made.threshold(sums, "signed", 3)
-    _compare(made.network(made.scale(made.crossbar(hidden, 9), "NC")), made.input(4))
+    ways.compare(made.network(made.scale(made.crossbar(hidden, 9), "NC")), made.input(4), _off)
 
 
 @pytest.mark.usefixtures("everywhere")
@@ -92,7 +66,7 @@ def test_weights_beyond_eight_bits_and_groups_stay_on_popcounts() -> None:
     made = Builder(4, 8, 5, 5)
     sums = made.crossbar(made.encode("ternary"), 6, largest=300)
     grouped = made.crossbar(made.encode("ternary"), 16, Geometry((3, 3), groups=4))
-    _compare(made.network(made.scale(sums, "NC"), made.scale(grouped)), made.input(9))
+    ways.compare(made.network(made.scale(sums, "NC"), made.scale(grouped)), made.input(9), _off)
 
 
 def test_tiles_are_used_where_they_pay(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,55 +81,31 @@ def test_tiles_are_used_where_they_pay(monkeypatch: pytest.MonkeyPatch) -> None:
     made = Builder(6, 64, 12, 12)
     large = made.crossbar(made.encode("ternary"), 64, WINDOWS["3 x 3"])
     small = made.crossbar(made.threshold(large, "ternary"), 10)
-    _compare(made.network(made.scale(small, "NC")), made.input(4))
+    ways.compare(made.network(made.scale(small, "NC")), made.input(4), _off)
     assert set(calls) == {large}
 
 
 @settings(deadline=None, max_examples=40)
 @given(st.data())
 def test_any_geometry(data: st.DataObject) -> None:
-    draw = data.draw
-    kernel = draw(st.integers(1, 3)), draw(st.integers(1, 3))
-    geometry = Geometry(
-        kernel,
-        strides=(draw(st.integers(1, 3)), draw(st.integers(1, 3))),
-        pads=tuple(draw(st.integers(0, 2)) for _ in range(4)),
-        dilations=(draw(st.integers(1, 2)), draw(st.integers(1, 2))),
-    )
-    kind, bits = draw(st.sampled_from(KINDS))
-    made = Builder(
-        draw(st.integers(0, 99)), draw(st.integers(1, 70)),
-        draw(st.integers(5, 8)), draw(st.integers(5, 40)),
-    )  # fmt: skip
-    sums = made.crossbar(made.encode(kind, bits), draw(st.integers(1, 40)), geometry)
-    result = draw(st.sampled_from(["ternary", "binary"]))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tiles.TileProduct, "pays", lambda *_: True)
-        network = made.network(made.decode(made.threshold(sums, result)))
-        _compare(network, made.input(draw(st.integers(1, 3))))
+        ways.compare(*ways.any_layer(data.draw, KINDS), _off)
 
 
-def _network() -> tuple[Network, Array]:
-    made = Builder(5, 3, 10, 10)
-    codes = made.threshold(made.crossbar(made.encode("ternary"), 70, WINDOWS["3 x 3"]), "ternary")
-    codes = made.threshold(made.crossbar(codes, 64, WINDOWS["3 x 3"]), "ternary")
-    return made.network(made.scale(made.crossbar(codes, 10), "NC")), made.input(60)
+CODES = ("ternary", 1), ("ternary", 1)
 
 
 @pytest.mark.usefixtures("everywhere")
 def test_many_threads_at_once() -> None:
-    network, x = _network()
-    expected = network.run(x, threads=1)
-    with ThreadPoolExecutor(8) as pool:
-        for got in pool.map(lambda _: network.run(x, threads=2), range(40)):
-            np.testing.assert_array_equal(got, expected)
+    ways.check_threads(*ways.small_network(*CODES))
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
 @pytest.mark.usefixtures("everywhere")
 def test_a_forked_child_has_tiles_too() -> None:
-    network, x = _network()
+    network, x = ways.small_network(*CODES)
     expected = network.run(x, threads=1)
     child = os.fork()
     if child == 0:
@@ -164,26 +114,8 @@ def test_a_forked_child_has_tiles_too() -> None:
     assert os.waitstatus_to_exitcode(status) == 0
 
 
-SCRIPT = """
-import hashlib
-from ternary_engine.runtime import tiles
-from tests.runtime.test_tiles import _network
-network, x = _network()
-print(tiles.available(), hashlib.sha256(network.run(x, threads=1).tobytes()).hexdigest())
-"""
-
-
 @pytest.mark.parametrize(
     "setting", [{tiles.SWITCH: "0"}, {"NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": "+avx2"}]
 )
 def test_switched_off_or_another_processor(setting: dict[str, str]) -> None:
-    def result(more: dict[str, str]) -> list[str]:
-        made = subprocess.run(
-            [sys.executable, "-c", SCRIPT],
-            env=os.environ | more, capture_output=True, text=True, timeout=300, check=True,
-        )  # fmt: skip
-        return made.stdout.split()
-
-    (on, bits), (off, same) = result({}), result(setting)
-    assert (on, off) == ("True", "False")
-    assert bits == same
+    ways.check_switch("tiles", CODES, setting)
