@@ -83,7 +83,8 @@ def panel_channels(outputs: int, channels: int, groups: int) -> tuple[Int64Array
     each, seen = outputs // groups, channels // groups
     first = panel * PANEL // each
     last = np.minimum((panel + 1) * PANEL, outputs) - 1
-    return first * seen, int((last // each - first + 1).max(initial=1)) * seen
+    width = int((last // each - first + 1).max(initial=1)) * seen
+    return np.minimum(first * seen, channels - width), width  # never behind the last channel
 
 
 def place_channels(
