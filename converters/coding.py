@@ -13,7 +13,7 @@ from ternary_engine.converters.graph import Array
 def codes_of(values: Array) -> Codes | None:
     """The code whose integers times one step are the given values; None if there is none."""
     floats = np.asarray(values, np.float64) + 0.0
-    if not np.isfinite(floats).all():
+    if floats.size == 0 or not np.isfinite(floats).all():
         return None
     step = _step(floats)
     if step == 0.0:

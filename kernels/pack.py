@@ -138,7 +138,7 @@ def encode_levels(
     worth = integers[1] - least if steps else 0
     eights = np.empty(positions, np.uint64)  # eight channels of a position, a byte each
     ninths = np.empty(positions, np.uint64)  # and what does not fit a byte, a bit each
-    for image in range(targets.size // positions):
+    for image in range(targets.size // max(positions, 1)):
         for first in range(0, channels, 8):
             eights[:] = 0
             ninths[:] = 0
@@ -182,7 +182,7 @@ def encode_images(values, channels, positions, low, high, flips, planes, targets
     whole = positions & ~7
     nonzero = np.zeros(positions, np.uint64)
     negative = np.zeros(positions, np.uint64)
-    for image in range(targets.size // positions):
+    for image in range(targets.size // max(positions, 1)):
         for first in range(0, channels, 64):
             nonzero[:] = 0
             negative[:] = 0

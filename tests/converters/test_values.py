@@ -51,6 +51,7 @@ def test_no_codes(values: list[float]) -> None:
 
 def test_values_off_the_grid_are_refused() -> None:
     assert codes_of(np.array([0.0, 1.0, 1.0001, 2.0])) is None
+    assert codes_of(np.zeros(0)) is None  # a quantiser of no levels
     assert codes_of(np.array([-400.0, 1.0])) is None
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 import onnxruntime
+from onnx.reference import ReferenceEvaluator
 
 from ternary_engine import check, storage
 from ternary_engine.converters import convert
@@ -102,6 +103,9 @@ def _onnx(path: Path, phase: Phase) -> str:
     report = check(path, feeds)
     if report.agrees and {port.name for port in network.outputs} <= {r.value for r in report.rows}:
         return "right but for ties"  # or float16, whose rounding the report knows
+    wanted = _evaluated(path, feeds, list(got))
+    if wanted is not None and not _difference(got, wanted):
+        return "right, by ONNX's evaluator"  # float16 again, which ONNX Runtime computes in float32
     raise FindingError(f"wrong: {problem}")
 
 
@@ -149,6 +153,15 @@ def _reference(
         session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         return dict(zip(names, session.run(names or None, feeds), strict=bool(names)))
     except Exception:  # whatever it does not like
+        return None
+
+
+def _evaluated(path: Path, feeds: dict[str, Array], names: list[str]) -> dict[str, Array] | None:
+    """What ONNX's own evaluator makes of the file; None where it refuses."""
+    try:
+        with np.errstate(all="ignore"):
+            return dict(zip(names, ReferenceEvaluator(str(path)).run(names, feeds), strict=True))
+    except Exception:  # whatever it does not know
         return None
 
 

@@ -156,10 +156,11 @@ def test_sequences(kind: str, bits: int, channels: int) -> None:
     check(made.network(*outputs), made.input(3))
 
 
-@pytest.mark.parametrize("rows", [1, 2])
-def test_a_window_larger_than_the_image_is_refused(rows: int) -> None:
+@pytest.mark.parametrize("rows", [0, 1, 2])
+@pytest.mark.parametrize(("kind", "bits"), [("ternary", 1), ("unsigned", 3)])
+def test_a_window_larger_than_the_image_is_refused(rows: int, kind: str, bits: int) -> None:
     made = Builder(7, 3, 4, 4)
-    codes = made.encode("ternary")
+    codes = made.encode(kind, bits)
     network = made.network(made.scale(made.crossbar(codes, 4, Geometry((4, 4)))))
     small = Builder(7, 3, rows, 4)
     object.__setattr__(network, "inputs", small.network().inputs)
