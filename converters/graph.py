@@ -35,8 +35,9 @@ class Node:
 
     @functools.cached_property
     def attributes(self) -> dict[str, Any]:
-        """Attribute values by name."""
-        return {a.name: helper.get_attribute_value(a) for a in self.proto.attribute}
+        """Attribute values by name; one of no known type has none and counts as left out."""
+        values = {a.name: helper.get_attribute_value(a) for a in self.proto.attribute}
+        return {name: value for name, value in values.items() if value is not None}
 
     @functools.cached_property
     def captured(self) -> frozenset[str]:

@@ -248,3 +248,17 @@ def test_long_chains(op: str) -> None:
     x = np.array([[1, -2, 3, 0]], np.float32)
     factor = 2 if op == "Concat" else 1
     np.testing.assert_array_equal(network.run(x), factor * np.sign(np.maximum(x, 0)) @ TRITS["w"])
+
+
+def test_an_attribute_of_no_type() -> None:
+    """ONNX gives it no value at all; ONNX Runtime refuses it."""
+    turned = helper.make_node("Transpose", ["w"], ["turned"], perm=[1, 0])
+    again = helper.make_node("Transpose", ["turned"], ["back"], perm=[1, 0])
+    sign, product = tail("x")
+    product.input[1] = "back"
+    model = build([turned, again, sign, product], TRITS)
+    x = np.array([[1, -1, 2, 0.5]], np.float32)
+    np.testing.assert_array_equal(convert(model).run(x), np.sign(x) @ TRITS["w"])
+    model.graph.node[0].attribute[0].type = onnx.AttributeProto.UNDEFINED
+    with pytest.raises(ConversionError):
+        convert(model)
