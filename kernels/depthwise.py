@@ -83,7 +83,7 @@ def convolve_depthwise(
         starts: int64 [windows], position where a window starts.
         width: windows of a row. near: they start one position after the other, and are eight.
         outside: uint64, flat [tap][windows of an image], all bits set where binary codes have no
-            input for a tap; eight more behind.
+            input for a tap; eight more behind, which are all for ternary codes.
         offsets: int64 [taps], at most `MOST_TAPS`, relative to the start.
         weights: uint64, flat [tap][word][plane], from `pack_depthwise`.
         real: uint64 [words], bits of channels that there are.

@@ -13,6 +13,25 @@ BINARY = 3  # compared with one threshold, packed as (negative,)
 
 
 @inline
+def put_ternary(negative, positive, panel, target, flips, codes):
+    """Write the codes of sixteen outputs: bits of those below their thresholds, and of those above.
+
+    Args:
+        panel, target, flips, codes: see `finish`.
+    """
+    nonzero = negative | positive
+    place = target + (panel >> 2) * 8 + (panel & 3)
+    codes[place] = nonzero
+    codes[place + 4] = negative ^ (nonzero & int(flips[panel]))
+
+
+@inline
+def put_binary(positive, panel, target, flips, codes):
+    """Write the codes of sixteen outputs, from bits of those that reach their threshold."""
+    codes[target + panel] = (~positive & 0xFFFF) ^ int(flips[panel])
+
+
+@inline
 def finish(s0, s1, panel, target, mode, factor, thresholds, flips, codes, sums):
     """Finish the sums of one position and one panel.
 
@@ -32,15 +51,11 @@ def finish(s0, s1, panel, target, mode, factor, thresholds, flips, codes, sums):
         positive = (
             at_least(s0, load(thresholds, t + 16)) | at_least(s1, load(thresholds, t + 24)) << 8
         )
-        negative &= 0xFFFF
-        nonzero = negative | positive
-        place = target + (panel >> 2) * 8 + (panel & 3)
-        codes[place] = nonzero
-        codes[place + 4] = negative ^ (nonzero & int(flips[panel]))
+        put_ternary(negative & 0xFFFF, positive, panel, target, flips, codes)
     elif mode == BINARY:
         t = panel * 16
         positive = at_least(s0, load(thresholds, t)) | at_least(s1, load(thresholds, t + 8)) << 8
-        codes[target + panel] = (~positive & 0xFFFF) ^ int(flips[panel])
+        put_binary(positive, panel, target, flips, codes)
     else:
         place = target + panel * 16
         s0 *= splat(factor)

@@ -18,8 +18,6 @@ import numpy.typing as npt
 
 from ternary_engine.kernels.layout import PANEL, UInt64Array, aligned, panels_for, per_output
 
-Int64Array = npt.NDArray[np.int64]
-
 QUAD = 4
 _SHORT_MAX = 32767
 _MOST_PLANES = 8  # of a byte
@@ -73,42 +71,6 @@ class ByteForm:
         return aligned((np.stack(rows) & 0xFF).astype(np.uint8).view(np.uint64))
 
 
-def panel_channels(outputs: int, channels: int, groups: int) -> tuple[Int64Array, int]:
-    """The channels that the outputs of each panel see.
-
-    Returns:
-        int64 [panels], the first of each panel; and how many are read, the same for all panels.
-    """
-    panel = np.arange(panels_for(outputs))
-    each, seen = outputs // groups, channels // groups
-    first = panel * PANEL // each
-    last = np.minimum((panel + 1) * PANEL, outputs) - 1
-    width = int((last // each - first + 1).max(initial=1)) * seen
-    return np.minimum(first * seen, channels - width), width  # never behind the last channel
-
-
-def place_channels(
-    weights: npt.NDArray[np.int8], begin: Int64Array, width: int, groups: int
-) -> npt.NDArray[np.int8]:
-    """Put each output's weights where its channels lie among those that its panel reads.
-
-    Args:
-        weights: int8 [outputs, taps, channels of a group].
-        begin, width: from `panel_channels`.
-
-    Returns:
-        int8 [outputs, taps, width].
-    """
-    outputs, taps, seen = weights.shape
-    if groups == 1:
-        return weights
-    placed = np.zeros((outputs, taps, width), np.int8)
-    for output in range(outputs):
-        at = output // (outputs // groups) * seen - begin[output // PANEL]
-        placed[output, :, at : at + seen] = weights[output]
-    return placed
-
-
 def pack_int8(weights: npt.NDArray[np.int8], runs: int) -> UInt64Array:
     """Pack weights for int8 products.
 
@@ -127,10 +89,10 @@ def pack_int8(weights: npt.NDArray[np.int8], runs: int) -> UInt64Array:
     return aligned(np.ascontiguousarray(split).reshape(-1).view(np.uint64))
 
 
-def spread_ints(values: npt.NDArray[np.integer[Any]], fill: int = 0) -> UInt64Array:
-    """Per-output integers [outputs, ...] as int32, flat [panel][...][16]; spare ones ``fill``."""
+def spread_ints(values: npt.NDArray[np.integer[Any]]) -> UInt64Array:
+    """Per-output integers [outputs, ...] as int32, flat [panel][...][16]; spare ones are 0."""
     limits = np.iinfo(np.int32)
-    panels = per_output(values.clip(limits.min, limits.max).astype(np.int64), fill)
+    panels = per_output(values.clip(limits.min, limits.max).astype(np.int64), 0)
     return aligned(panels.astype(np.int32).reshape(-1).view(np.uint64))
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from ternary_engine.kernels.bytes import element, store_bytes
 from ternary_engine.kernels.compile import inline, kernel
 from ternary_engine.kernels.convolution import BLOCK
-from ternary_engine.kernels.epilogue import BINARY, TERNARY
+from ternary_engine.kernels.epilogue import BINARY, TERNARY, put_binary, put_ternary
 from ternary_engine.kernels.integers import (
     add_ints,
     add_neighbours,
@@ -109,13 +109,11 @@ def _finish(total, panel, target, mode, thresholds, flips, codes, sums):
     """Store the sums of a window and a panel, or compare and pack them; see `epilogue.finish`."""
     if mode == TERNARY:
         negative = ~ints_at_least(total, load(thresholds, panel * 16)) & 0xFFFF
-        nonzero = negative | ints_at_least(total, load(thresholds, panel * 16 + 8))
-        place = target + (panel >> 2) * 8 + (panel & 3)
-        codes[place] = nonzero
-        codes[place + 4] = negative ^ (nonzero & int(flips[panel]))
+        positive = ints_at_least(total, load(thresholds, panel * 16 + 8))
+        put_ternary(negative, positive, panel, target, flips, codes)
     elif mode == BINARY:
-        positive = ints_at_least(total, load(thresholds, panel * 8))
-        codes[target + panel] = (~positive & 0xFFFF) ^ int(flips[panel])
+        reached = ints_at_least(total, load(thresholds, panel * 8))
+        put_binary(reached, panel, target, flips, codes)
     else:
         store_ints(sums, target + panel * 16, total)
 

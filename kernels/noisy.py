@@ -123,7 +123,7 @@ def change_frequently(
             change, tied = frequent_change(
                 sensed, positive, negative, most, firsts, seconds, shapes, start, streams[q, 1]
             )
-            if tied:  # once in a million times
+            if tied:  # once in some 300,000 times
                 store_ints(cells[0], 0, positive)
                 store_ints(cells[1], 0, negative)
                 store_ints(cells[2], 0, subtract_ints(sensed, some))

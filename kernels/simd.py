@@ -76,16 +76,6 @@ def at_least(left: Word, right: Word) -> int:
     return int(np.packbits(bits, bitorder="little")[0])
 
 
-def below(left: Word, right: Word) -> int:
-    """Bit i set where lane i of ``left`` is less than that of ``right``, as unsigned integers."""
-    return int(np.packbits(left < right, bitorder="little")[0])
-
-
-def select_below(left: Word, right: Word, then: Word, otherwise: Word) -> Word:
-    """``then`` in the lanes where ``left < right`` as unsigned integers, else ``otherwise``."""
-    return np.where(left < right, then, otherwise)
-
-
 def shift_right(word: Word, bits: int) -> Word:
     """Every lane shifted right by ``bits`` (less than 64), zeros coming in."""
     return word >> np.uint64(bits)
@@ -194,13 +184,11 @@ for _function, _result in (
     (store_int32, types.none),
     (popcount, word_type),
     (at_least, types.uint64),
-    (below, types.uint64),
     (popcount64, types.int64),
     (lowest_bit, types.int64),
     (add64, types.uint64),
     (multiply64, types.uint64),
     (high64, types.int64),
-    (select_below, word_type),
     (shift_right, word_type),
     (shift_left, word_type),
     (gather, word_type),
@@ -295,17 +283,6 @@ def _popcount(context: Any, builder: Any, sig: Any, args: Any) -> Any:
 def _at_least(context: Any, builder: Any, sig: Any, args: Any) -> Any:
     bits = builder.icmp_signed(">=", args[0], args[1])
     return builder.zext(builder.bitcast(bits, ir.IntType(LANES)), ir.IntType(64))
-
-
-@lower_builtin(below, word_type, word_type)
-def _below(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-    bits = builder.icmp_unsigned("<", args[0], args[1])
-    return builder.zext(builder.bitcast(bits, ir.IntType(LANES)), ir.IntType(64))
-
-
-@lower_builtin(select_below, word_type, word_type, word_type, word_type)
-def _select_below(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-    return builder.select(builder.icmp_unsigned("<", args[0], args[1]), args[2], args[3])
 
 
 def _shift_amount(context: Any, builder: Any, sig: Any, args: Any) -> Any:

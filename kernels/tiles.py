@@ -18,12 +18,13 @@ from typing import Any
 
 import numba
 import numpy as np
-from llvmlite import binding, ir
+from llvmlite import ir
 from numba.core import cgutils, types
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import lower_builtin
 
 from ternary_engine.kernels.bytes import _BYTE, _POINTER, Bytes, Int8Array, _call
+from ternary_engine.kernels.compile import features
 from ternary_engine.kernels.simd import _as_index, _declare, _element_pointer
 
 TILE_ROWS = 16
@@ -54,8 +55,7 @@ def are_supported() -> bool:
     settings: Any = numba.config  # its fields are made at run time
     if settings.DISABLE_JIT or settings.CPU_NAME or settings.CPU_FEATURES:
         return False
-    features: Any = binding.get_host_cpu_features()
-    return all(features.get(name) for name in _FEATURES) and _is_permitted()
+    return features().issuperset(_FEATURES) and _is_permitted()
 
 
 # What runs with the JIT off

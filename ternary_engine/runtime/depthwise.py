@@ -16,10 +16,16 @@ from ternary_engine.kernels import depthwise, epilogue
 from ternary_engine.kernels.layout import PANEL, panels_for
 from ternary_engine.kernels.simd import LANES
 from ternary_engine.layer import Layer
-from ternary_engine.runtime.layout import tap_offsets, valid_taps, window_starts
+from ternary_engine.runtime.layout import (
+    ImageLayout,
+    tap_offsets,
+    valid_taps,
+    window_counts,
+    window_starts,
+)
 from ternary_engine.runtime.operations import channel_bits
 from ternary_engine.runtime.values import Chunk, Target
-from ternary_engine.steps import Crossbar
+from ternary_engine.steps import Crossbar, Geometry
 
 if TYPE_CHECKING:
     from ternary_engine.runtime.crossbar import Finish
@@ -73,18 +79,19 @@ class DepthwiseProduct:
         count = chunk.images * layout.image_pitch // layout.pixel_pitch
         split = chunk.word_buffer("split planes", count * layout.pixel_pitch + LANES)
         chunk.call(depthwise.split_planes, source.codes, layout.pixel_pitch, count, split)
-        rows, columns = valid_taps(layout, geometry)
+        where = layout.of_elements(1)
+        columns = window_counts(layout, geometry)[1]
         chunk.call(
             depthwise.convolve_depthwise,
             split,
             count,
             layout.planes,
             layout.words,
-            window_starts(layout, geometry, chunk.images) // layout.pixel_pitch,
-            len(columns),
-            geometry.strides[1] == 1 and len(columns) >= LANES,
-            depthwise.outside_words(rows, columns),
-            tap_offsets(layout, geometry) // layout.pixel_pitch,
+            window_starts(where, geometry, chunk.images),
+            columns,
+            geometry.strides[1] == 1 and columns >= LANES,
+            _outside(where, geometry) if self.code.kind == "binary" else _NOTHING_OUTSIDE,
+            tap_offsets(where, geometry),
             self.weights,
             self.real,
             epilogue.STORE if stored else self.finish.mode,
@@ -95,3 +102,12 @@ class DepthwiseProduct:
             panels_for(self.layer.outputs) * PANEL,
             target.sums,
         )
+
+
+_NOTHING_OUTSIDE = np.zeros(LANES, np.uint64)
+
+
+@functools.lru_cache(maxsize=256)
+def _outside(layout: ImageLayout, geometry: Geometry) -> UInt64Array:
+    """Taps that have no input, which binary codes do not show."""
+    return depthwise.outside_words(*valid_taps(layout, geometry))

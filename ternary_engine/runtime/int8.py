@@ -9,7 +9,6 @@ are.
 
 from __future__ import annotations
 
-import functools
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -21,19 +20,20 @@ from ternary_engine.codes import Codes
 from ternary_engine.encoding import from_trit_planes
 from ternary_engine.kernels import epilogue, int8_layout, int8_product
 from ternary_engine.kernels.int8_layout import QUAD, ByteForm
-from ternary_engine.kernels.layout import WORD_BITS, segments
+from ternary_engine.kernels.layout import segments
 from ternary_engine.kernels.nibbles import are_supported, pay_here
 from ternary_engine.layer import Layer
 from ternary_engine.runtime.cost import int8_cycles, popcount_cycles
 from ternary_engine.runtime.layout import (
     ImageLayout,
+    group_window,
     merge_runs,
     position_starts,
     tap_offsets,
     window_starts,
 )
 from ternary_engine.runtime.values import Chunk, Target
-from ternary_engine.runtime.weights import as_windows
+from ternary_engine.runtime.weights import as_windows, place_in_window
 from ternary_engine.steps import Crossbar
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ class _Packed:
 
     weights: Array
     walk: Array
+    quads: int
     panel_starts: Array
     base: Array
 
@@ -93,7 +94,7 @@ class Int8Product:
             stored: keep the sums, whatever step the layer takes in.
         """
         source = chunk.codes[self.step.source]
-        layout, where = source.layout, _layout(source.layout)
+        layout, where = source.layout, source.layout.of_elements(source.layout.channels)
         name = f"{self.step.target}/bytes"
         found = chunk.place_buffer(name, where, np.uint8, fill=self.form.zero)
         chunk.call(
@@ -112,7 +113,7 @@ class Int8Product:
             packed.weights,
             window_starts(where, self.step.geometry, chunk.images),
             packed.walk,
-            int(packed.walk[:, 1].sum()),
+            packed.quads,
             packed.panel_starts,
             packed.base,
             epilogue.STORE if stored else self.finish.mode,
@@ -126,7 +127,8 @@ class Int8Product:
     def pays(self, layout: ImageLayout, images: int, look_ups: NibbleProduct | None) -> bool:
         """Whether bytes are faster than popcounts, and than look-ups if there are any.
 
-        Where popcounts are instructions, bytes pay from five planes on (a Zen 5; no more is known).
+        Where popcounts are instructions, bytes are taken from five planes on. That is a guess from
+        the rates of both instructions on a Zen 5 (../shared/kernels.md), not a measurement.
         """
         if not pay_here():
             return layout.planes >= 5
@@ -143,17 +145,19 @@ class Int8Product:
             geometry = self.step.geometry
             codes = from_trit_planes(self.layer.trits).astype(np.int8)
             windows = as_windows(codes, self.layer, geometry)
-            begin, width = int8_layout.panel_channels(len(windows), where.words, geometry.groups)
-            placed = int8_layout.place_channels(windows, begin, width, geometry.groups)
-            offsets = tap_offsets(where, geometry)
+            seen = group_window(where.words, len(windows), geometry.groups, unit=1)
+            placed = place_in_window(windows, seen, geometry.groups)
+            offsets, width = tap_offsets(where, geometry), seen.words
             if geometry.groups == 1:
                 offsets, width = merge_runs(offsets, width, 1)
             most = self.form.most_quads(_largest(self.layer))
+            walk = segments(offsets, -(-width // QUAD), QUAD, most)
             base = -self.form.zero * windows.sum(axis=(1, 2), dtype=np.int64)
             self._packed[where] = _Packed(
                 int8_layout.pack_int8(placed, len(offsets)),
-                segments(offsets, -(-width // QUAD), QUAD, most),
-                begin,
+                walk,
+                int(walk[:, 1].sum()),
+                np.array(seen.first, np.int64),
                 int8_layout.spread_ints(base),
             )
         return self._packed[where]
@@ -164,10 +168,3 @@ def _largest(layer: Layer) -> int:
     if layer.planes == 1:
         return 1
     return int(np.abs(from_trit_planes(layer.trits)).max(initial=0))
-
-
-@functools.lru_cache(maxsize=256)
-def _layout(source: ImageLayout) -> ImageLayout:
-    """Where bytes lie: each stands where packed codes have a word."""
-    channels = source.channels * WORD_BITS
-    return ImageLayout(channels, source.height, source.width, 1, source.border)

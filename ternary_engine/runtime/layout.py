@@ -53,6 +53,10 @@ class ImageLayout:
         """Positions of one image, without the border."""
         return self.height * self.width
 
+    def of_elements(self, each: int) -> ImageLayout:
+        """The same positions and border, with so many elements of a flat array at each."""
+        return ImageLayout(each * WORD_BITS, self.height, self.width, 1, self.border)
+
     def offset(self, rows: Int64Array, columns: Int64Array) -> Int64Array:
         """Where the position (row, column) lies; negative ones are in the border."""
         down, right = rows + self.border[0], columns + self.border[1]
@@ -178,23 +182,25 @@ class GroupWindow:
     Attributes:
         words: words read at each tap, the same for all panels.
         first: first word of every panel.
+        unit: channels of a word.
     """
 
     words: int
     first: tuple[int, ...]
+    unit: int = WORD_BITS
 
 
-def group_window(channels: int, outputs: int, groups: int) -> GroupWindow:
-    """Words that hold the channels of all groups of a panel."""
-    total = words_for(channels)
+def group_window(channels: int, outputs: int, groups: int, unit: int = WORD_BITS) -> GroupWindow:
+    """Words, of ``unit`` channels each, that hold the channels of all groups of a panel."""
+    total = -(-channels // unit)
     if groups == 1:
-        return GroupWindow(total, (0,) * panels_for(outputs))
+        return GroupWindow(total, (0,) * panels_for(outputs), unit)
     per_group, per_output = channels // groups, outputs // groups
     spans = []
     for panel in range(panels_for(outputs)):
         last_output = min(outputs, (panel + 1) * PANEL) - 1
         low = panel * PANEL // per_output * per_group
         high = (last_output // per_output + 1) * per_group
-        spans.append((low // WORD_BITS, words_for(high)))
+        spans.append((low // unit, -(-high // unit)))
     words = max(high - low for low, high in spans)
-    return GroupWindow(words, tuple(min(low, total - words) for low, _ in spans))
+    return GroupWindow(words, tuple(min(low, total - words) for low, _ in spans), unit)

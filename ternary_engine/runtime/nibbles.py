@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from ternary_engine.codes import Codes
 from ternary_engine.kernels import epilogue, faults, nibble_layout, nibble_product
-from ternary_engine.kernels.layout import PANEL, WORD_BITS, aligned, panels_for, segments
+from ternary_engine.kernels.layout import PANEL, aligned, panels_for, segments
 from ternary_engine.kernels.nibble_layout import Digit
 from ternary_engine.kernels.nibbles import pay_here
 from ternary_engine.layer import Layer
@@ -246,8 +246,7 @@ class NibbleProduct:
 
     def _layout(self, source: ImageLayout, digit: Digit) -> ImageLayout:
         """Where places lie: one stands where packed codes have a word."""
-        channels = digit.steps(source.channels) * WORD_BITS
-        return ImageLayout(channels, source.height, source.width, 1, source.border)
+        return source.of_elements(digit.steps(source.channels))
 
     def _pack(self, digit: Digit, plane: int, layout: ImageLayout) -> Nibbles:
         """Packed weights: two threads may both pack; a lock could be held over a fork."""

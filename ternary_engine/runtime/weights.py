@@ -37,15 +37,22 @@ def as_windows(trits: Int8Array, layer: Layer, geometry: Geometry) -> Int8Array:
     return np.ascontiguousarray(by_channel.transpose(0, 2, 1))
 
 
-def _in_window(trits: Int8Array, window: GroupWindow, groups: int) -> Int8Array:
-    """Place each output's channels where they lie in the words its panel reads."""
+def place_in_window(trits: Int8Array, window: GroupWindow, groups: int) -> Int8Array:
+    """Place each output's channels where they lie in the words its panel reads.
+
+    Args:
+        trits: int8 [outputs, taps, channels of a group]. window: of the layer's groups.
+
+    Returns:
+        int8 [outputs, taps, channels of the window].
+    """
     if groups == 1:
         return trits
     outputs, taps, per_group = trits.shape
-    placed = np.zeros((outputs, taps, window.words * WORD_BITS), np.int8)
+    placed = np.zeros((outputs, taps, window.words * window.unit), np.int8)
     for output in range(outputs):
         channel = output // (outputs // groups) * per_group
-        first = channel - window.first[output // PANEL] * WORD_BITS
+        first = channel - window.first[output // PANEL] * window.unit
         placed[output, :, first : first + per_group] = trits[output]
     return placed
 
@@ -90,7 +97,8 @@ def pack_plane(
         placed, tap_bits = windows.reshape(outputs, 1, -1), per_group
     else:
         window = group_window(channels, outputs, geometry.groups)
-        placed, tap_bits = _in_window(windows, window, geometry.groups), window.words * WORD_BITS
+        placed = place_in_window(windows, window, geometry.groups)
+        tap_bits = window.words * WORD_BITS
     panels = pack_weights(placed, negative_only=negative_only)
     return PackedPlane(
         panels=panels,

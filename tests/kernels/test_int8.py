@@ -14,6 +14,8 @@ from ternary_engine.kernels import epilogue, int8_layout, int8_product
 from ternary_engine.kernels.int8_layout import QUAD, ByteForm
 from ternary_engine.kernels.layout import PANEL, segments
 from ternary_engine.kernels.nibbles import are_supported
+from ternary_engine.runtime.layout import group_window
+from ternary_engine.runtime.weights import place_in_window
 from tests.kernels.operands import JIT, Finish, Operands, finish_codes, finish_sums, make
 
 pytestmark = pytest.mark.skipif(JIT and not are_supported(), reason="this processor has no AVX2")
@@ -139,8 +141,9 @@ def test_shorts_are_widened_in_time(kind: str, bits: int, largest: int) -> None:
 def test_panels_read_the_channels_of_their_groups(outputs: int, channels: int, groups: int) -> None:
     random = np.random.default_rng([outputs, groups])
     weights = random.integers(-1, 2, (outputs, 3, channels // groups), np.int8)
-    begin, width = int8_layout.panel_channels(outputs, channels, groups)
-    placed = int8_layout.place_channels(weights, begin, width, groups)
+    window = group_window(channels, outputs, groups, unit=1)
+    begin, width = np.array(window.first), window.words
+    placed = place_in_window(weights, window, groups)
     inputs = random.integers(-9, 10, (3, channels))
     for output in range(outputs):
         seen = output // (outputs // groups) * (channels // groups)

@@ -255,14 +255,18 @@ def test_ties_reach_the_sums(seed: int) -> None:
     numbers = np.array([random.random_number(keys[0], keys[1])], np.uint64)
     u = int(numbers.view(np.uint32)[0])
     positive = (int(nonzero[0]) + int(sums[0])) // 2
-    entry = (positive << bits) + (u >> 32 - bits)
+    chosen = u >> 32 - bits
+    entry = (positive << bits) + chosen
+    seconds = np.full_like(tables.seconds, 2**32 - 1)  # a tie keeps the bin, else it is alias 0
     firsts[entry] = np.array((u << bits & 0xFFFFFFFF) >> 8 << 8, np.uint32).view(np.int32)
     results, counts = sums.copy(), np.full(1, 50, np.int32)
-    noisy.change_frequently(
-        sums, nonzero, 16, counts, 1, keys[None], firsts, tables.seconds, tables.shapes, 3, results
-    )
+    sampled = (firsts, seconds, tables.shapes)
+    noisy.change_frequently(sums, nonzero, 16, counts, 1, keys[None], *sampled, 3, results)
     minus = (nonzero - sums) // 2
     classes = np.stack([nonzero - minus, minus, 50 - nonzero]).astype(np.int32)
     alone = np.zeros(16, np.int32)
-    sampling.settled_change(classes, firsts, tables.seconds, tables.shapes, *keys, alone)
+    sampling.settled_change(classes, *sampled, *keys, alone)
     np.testing.assert_array_equal(results, sums + 3 * alone)
+    without = np.zeros(16, np.int32)
+    sampling.settled_change(classes, firsts, np.zeros_like(seconds), tables.shapes, *keys, without)
+    assert without[0] - alone[0] == chosen, "the tie kept the bin of output 0"

@@ -10,7 +10,6 @@ from ternary_engine.kernels.simd import (
     LANES,
     add64,
     at_least,
-    below,
     choose_at_least,
     floats_at_least,
     gather,
@@ -22,7 +21,6 @@ from ternary_engine.kernels.simd import (
     multiply64,
     popcount,
     popcount64,
-    select_below,
     shift_left,
     shift_right,
     store,
@@ -53,18 +51,6 @@ def test_of_at_least() -> None:
     assert function(a, 0, a, 0) == 0xFF
 
 
-def test_of_below() -> None:
-    def function(a, i, b, j):
-        return below(load(a, i), load(b, j))
-
-    a, b = words(17), words(18)
-    for i in (0, 8, 24):
-        both(function, a, i, b, 24 - i)
-        pairs = zip(a[i : i + 8].tolist(), b[24 - i : 32 - i].tolist(), strict=True)
-        assert function(a, i, b, 24 - i) == sum(int(x < y) << k for k, (x, y) in enumerate(pairs))
-    assert function(a, 0, a, 0) == 0
-
-
 @pytest.mark.parametrize("threshold", [0.0, 1.5, np.inf, -np.inf, np.nan])
 @pytest.mark.parametrize("index", [0, 3])
 def test_of_choose_at_least(threshold: float, index: int) -> None:
@@ -77,18 +63,6 @@ def test_of_choose_at_least(threshold: float, index: int) -> None:
     function(a, index, np.float32(threshold), b, out)
     reached = [float(x) >= threshold for x in a[index : index + LANES]]
     assert out.tolist() == [int(b[i] if yes else b[8 + i]) for i, yes in enumerate(reached)]
-
-
-def test_of_select_below() -> None:
-    def function(a, b, out):
-        store(out, 0, select_below(load(a, 0), load(b, 24), load(a, 8), load(b, 8)))
-
-    a, b, out = words(19), words(20), np.zeros(LANES, np.uint64)
-    both(function, a, b, out)
-    function(a, b, out)
-    assert out.tolist() == [
-        int(a[8 + i] if int(a[i]) < int(b[24 + i]) else b[8 + i]) for i in range(LANES)
-    ]
 
 
 @pytest.mark.parametrize("bits", [0, 1, 31, 32, 63])
